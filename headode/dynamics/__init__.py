@@ -1,0 +1,1 @@
+"""The order-parameter ODE: right-hand side and integration."""

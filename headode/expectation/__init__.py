@@ -1,0 +1,1 @@
+"""Gaussian expectations of the risk and of the expected updates."""
