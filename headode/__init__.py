@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from headode.plotting import plot
     from headode.signal import Signal
     from headode.simulation.simulate import simulate
-    from headode.statics.bayes_risk import bayes_risk
+    from headode.expectation.bayes_risk import bayes_risk
     from headode.validation.validate import validate
 
 _HOME = {
@@ -45,7 +45,7 @@ _HOME = {
     "OrderParameters": "headode.order_parameters",
     "Signal": "headode.signal",
     "ToleranceWarning": "headode.errors",
-    "bayes_risk": "headode.statics.bayes_risk",
+    "bayes_risk": "headode.expectation.bayes_risk",
     "expected_update": "headode.expectation.select",
     "integrate": "headode.dynamics.integrate",
     "load_config": "headode.config",

@@ -88,6 +88,17 @@ class OrderParameters:
         m_v = scale * float(rng.standard_normal())
         return cls(M, scale**2 * np.eye(heads), m_v=m_v, q_v=m_v**2 + scale**2)
 
+    @classmethod
+    def unchecked(
+        cls, M: Array, R: Array, m_v: float, q_v: float, offset: Array | None
+    ) -> OrderParameters:
+        """Wrap arrays as they are, for inner loops: nothing is checked or copied."""
+        state = object.__new__(cls)
+        parts = {"M": M, "R": R, "m_v": m_v, "q_v": q_v, "offset": offset}
+        for name, value in parts.items():
+            object.__setattr__(state, name, value)
+        return state
+
     @property
     def heads(self) -> int:
         """H."""

@@ -1,0 +1,1 @@
+"""Compiled quasi-Monte-Carlo kernels: committed ones, and those of registered activations."""

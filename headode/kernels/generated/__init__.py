@@ -1,0 +1,1 @@
+"""Emitted by ``python derivations/regenerate.py``; do not edit."""

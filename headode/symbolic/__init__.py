@@ -1,0 +1,1 @@
+"""From an activation's definition to the source of its compiled kernel, with SymPy."""

@@ -1,0 +1,205 @@
+"""The one printer: from an activation to the source of a self-contained numba module.
+
+A compiled function is cached on disk only if it stands in a file and calls no function of another
+file, so each activation gets a module of its own, with everything in it. The loops come from the
+template beside this file; every formula in it is printed here from :mod:`headode.symbolic`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import fields
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import sympy as sp
+from sympy.printing.pycode import PythonCodePrinter
+
+from headode.activation import Activation, Normalization
+from headode.symbolic import integrands
+from headode.symbolic.scores import Score, score_of, x
+
+# Bump when the arguments or the layout of the sums change: user kernels are then emitted anew.
+KERNEL_VERSION = 1
+
+# Where the kernel keeps each symbol, at token l, heads h and k, lane i.
+_PLACES: dict[Normalization, dict[sp.Symbol, str]] = {
+    "per_head": {
+        integrands.p_h: "p[l, h, i]",
+        integrands.p_k: "p[l, k, i]",
+        integrands.rho_h: "rho[l, h, i]",
+        integrands.rho_k: "rho[l, k, i]",
+        integrands.tau_h: "tau[l, h, i]",
+        integrands.a: "scale",
+        integrands.g_l: "g[l, i]",
+        integrands.d_h: "d[h, i]",
+        integrands.P_hk: "P[h, k, i]",
+    },
+    "pooled": {
+        integrands.p_h: "p[l, h, i]",
+        integrands.p_k: "p[l, k, i]",
+        integrands.rho_h: "rho[l, h, i]",
+        integrands.rho_k: "rho[l, k, i]",
+        integrands.tau_h: "tau[l, h, i]",
+        integrands.A_l: "A[l, i]",
+        integrands.g_l: "g[l, i]",
+        integrands.d: "d[i]",
+        integrands.S2: "S2[i]",
+    },
+    "none": {
+        # w' and w'' themselves
+        integrands.rho_h: "rho[l, h, i]",
+        integrands.rho_k: "rho[l, k, i]",
+        integrands.tau_h: "tau[l, h, i]",
+        integrands.a: "scale",
+        integrands.g_l: "g[l, i]",
+    },
+}
+
+
+_Q_V, _GRAM = sp.symbols("q_v gram")
+_SAME_HEAD = {integrands.p_k: integrands.p_h, integrands.rho_k: integrands.rho_h}
+
+
+class _KernelPrinter(PythonCodePrinter):  # type: ignore[misc]
+    """Python source that numba compiles well: small powers unrolled, exponentials inlined."""
+
+    def __init__(self, places: Mapping[sp.Symbol, str]) -> None:
+        super().__init__({"fully_qualified_modules": False})
+        self._places = places
+
+    def _print_Symbol(self, expr: sp.Symbol) -> str:
+        return self._places.get(expr, expr.name)
+
+    def _print_Integer(self, expr: sp.Integer) -> str:
+        return f"{int(expr)}.0"
+
+    def _print_Rational(self, expr: sp.Rational) -> str:
+        return f"({int(expr.p)}.0 / {int(expr.q)}.0)"
+
+    def _print_Pow(self, expr: sp.Pow, rational: bool = False) -> str:  # noqa: ARG002
+        base, exponent = self._print(expr.base), expr.exp
+        if exponent.is_Integer and 1 < abs(exponent) <= 4:
+            product = " * ".join([f"({base})"] * abs(int(exponent)))
+            return f"({product})" if exponent > 0 else f"(1.0 / ({product}))"
+        if exponent == -1:
+            return f"(1.0 / ({base}))"
+        if exponent == sp.Rational(1, 2):
+            return f"math.sqrt({base})"
+        return f"({base}) ** ({self._print(exponent)})"
+
+    def _print_exp(self, expr: sp.exp) -> str:
+        return f"_exp({self._print(expr.args[0])})"
+
+    def _print_Pi(self, expr: Any) -> str:  # noqa: ARG002
+        return "math.pi"
+
+    def _print_log(self, expr: Any) -> str:
+        return f"_log({self._print(expr.args[0])})"
+
+    def _print_log1p(self, expr: Any) -> str:
+        return f"_log1p({self._print(expr.args[0])})"
+
+    def _print_Function(self, expr: sp.Function) -> str:
+        arguments = ", ".join(self._print(argument) for argument in expr.args)
+        return f"math.{type(expr).__name__}({arguments})"
+
+    _print_erf = _print_erfc = _print_tanh = _print_sinh = _print_cosh = _print_Function
+    _print_sin = _print_cos = _print_atan = _print_asinh = _print_Function
+
+
+def kernel_source(activation: Activation) -> str:
+    """The source of the quasi-Monte-Carlo kernel module of one activation."""
+    normalization = activation.normalization
+    score = score_of(activation)
+    known = _constant_ratios(score)
+    leaves = {
+        field.name: getattr(integrands.leaves_of(normalization), field.name).subs(known)
+        for field in fields(integrands.Leaves)
+    }
+    printer = _KernelPrinter(_PLACES[normalization])
+    at_score = _KernelPrinter({x: "s"})
+    second = _Q_V * _GRAM + leaves["curvature"]
+    words = {
+        "@first@": printer.doprint(leaves["first"]),
+        "@gram@": printer.doprint(leaves["gram"]),
+        "@second@": printer.doprint(second),
+        "@extra_same@": printer.doprint(
+            sp.factor(leaves["curvature_same"] - leaves["curvature"].subs(_SAME_HEAD))
+        ),
+        "@score@": at_score.doprint(score.value),
+        "@score_first@": at_score.doprint(score.first),
+        "@score_second@": at_score.doprint(score.second),
+        "@share@": "score[l, h, i]" if normalization == "none" else "p[l, h, i]",
+        "@scale@": _scale(activation),
+        "@null@": repr(float(activation.null)),
+        "@log_null@": repr(math.log(activation.null)) if activation.null else "",
+        "@name@": activation.name,
+    }
+    flags = {
+        "ratios": not known,
+        "null": activation.null > 0,
+        "per_head": normalization == "per_head",
+        "pooled": normalization == "pooled",
+        "none": normalization == "none",
+    }
+    body = _render(_template("kernel.py.txt"), words, flags)
+    flags["logarithms"] = "_log" in body
+    runtime = _render(_template("bits.py.txt"), _polynomials(), flags).rstrip("\n")
+    body = body.replace("@runtime@", runtime)
+    return body if "math." in body else body.replace("import math\n\n", "")
+
+
+def _constant_ratios(score: Score) -> dict[sp.Symbol, sp.Expr]:
+    """For exponential and affine scores ρ and τ are numbers; their arrays then disappear."""
+    first, second = score.first, score.second
+    if first.free_symbols or second.free_symbols:
+        return {}
+    return {integrands.rho_h: first, integrands.rho_k: first, integrands.tau_h: second}
+
+
+def _scale(activation: Activation) -> str:
+    if activation.takes_prefactor:
+        return "prefactor"
+    return "1.0 / heads" if activation.average else "1.0"
+
+
+def _render(template: str, words: Mapping[str, str], flags: Mapping[str, bool]) -> str:
+    """Fill a template in. Lines between ``#if flag`` and ``#end`` stay only if the flag is set."""
+    lines = []
+    keep = [True]
+    for line in template.splitlines():
+        marker = line.strip()
+        if marker.startswith("#if "):
+            flag = marker.removeprefix("#if ").removeprefix("not ")
+            keep.append(flags[flag] != marker.startswith("#if not "))
+        elif marker == "#end":
+            keep.pop()
+        elif all(keep):
+            lines.append(line)
+    text = "\n".join(lines) + "\n"
+    for word, replacement in words.items():
+        text = text.replace(word, replacement)
+    return text
+
+
+@cache
+def _template(name: str) -> str:
+    return (files("headode.symbolic") / "templates" / name).read_text(encoding="utf-8")
+
+
+def _polynomials() -> dict[str, str]:
+    """Horner steps of the inlined exponential and logarithm, coefficients to the last digit."""
+    # Remainders: 0.347¹⁴/14! ≈ 4e-18 and 0.1716²²/23 ≈ 6e-19, below half a unit in the last place.
+    taylor = [1 / math.factorial(n) for n in range(14)]
+    artanh = [1 / (2 * n + 3) for n in range(10)]
+    return {"@exponential@": _horner(taylor), "@logarithm@": _horner(artanh)}
+
+
+def _horner(coefficients: list[float]) -> str:
+    *lower, leading = coefficients
+    steps = [f"    y = {leading!r}"]
+    steps += [f"    y = y * r + {value!r}" for value in reversed(lower)]
+    return "\n".join(steps)
