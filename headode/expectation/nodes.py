@@ -12,7 +12,7 @@ from scipy.stats import qmc
 
 from headode._checks import Array
 
-# Independent scrambles: enough for an error estimate, few enough to keep the gain of low discrepancy.
+# Independent scrambles: enough to estimate an error, few enough to keep the low discrepancy.
 REPLICATES = 8
 # Nodes of each replicate in the first level; every further level doubles them.
 FIRST_LEVEL = 256

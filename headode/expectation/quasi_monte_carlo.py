@@ -1,4 +1,4 @@
-"""Expected updates by scrambled Sobol nodes over the student's local fields (theory: §5 generic method).
+"""Expected updates by scrambled Sobol nodes over the student's local fields (theory: generic).
 
 The node is a point z of R^{L×H}; the fields are u_l = S z_l with S the symmetric root of Q. The
 marked token is token 0, by symmetry; θ is summed over the components of P_θ. Independent scrambles

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 
 from headode._checks import check_integer, check_number, check_option
 from headode.errors import ArgumentError
+from headode.expectation import closed_form_erf, closed_form_linear
 from headode.expectation.terms import ExpectedUpdate
 from headode.model import Model
 from headode.order_parameters import OrderParameters
@@ -44,11 +47,33 @@ def expectation(
     if method == "closed_form" and not closed:
         requirement = f"be auto or quasi_monte_carlo for {model.activation.name} attention"
         raise ArgumentError("method", requirement, method)
-    if closed and method != "quasi_monte_carlo":
-        return _closed_form(model, noise=noise, tolerance=tolerance, seed=seed)
     from headode.expectation.quasi_monte_carlo import QuasiMonteCarlo
 
-    return QuasiMonteCarlo(model, noise=noise, tolerance=tolerance, seed=seed)
+    sampled = partial(QuasiMonteCarlo, model, noise=noise, tolerance=tolerance, seed=seed)
+    if not closed or method == "quasi_monte_carlo":
+        return sampled()
+    module = closed_form_linear if model.activation.name == "linear" else closed_form_erf
+    exact = partial(module.expected_update, model, noise=noise)
+    if not (noise and model.learns_value) or module.HAS_VALUE_NOISE:
+        return exact
+    if method == "closed_form":
+        requirement = "be auto: the learning-rate noise of a learned value has no closed form here"
+        raise ArgumentError("method", requirement, method)
+    return partial(_with_value_noise, exact, sampled())
+
+
+def _with_value_noise(
+    exact: Expectation, sampled: Expectation, state: OrderParameters
+) -> ExpectedUpdate:
+    """The closed form, with the one term it lacks taken from quasi-Monte-Carlo."""
+    terms, noisy = exact(state), sampled(state)
+    return replace(
+        terms,
+        value_noise=noisy.value_noise,
+        error=noisy.error,
+        method=f"{terms.method}+{noisy.method}",
+        nodes=noisy.nodes,
+    )
 
 
 def expected_update(
