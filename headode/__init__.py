@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         NumericalFailure,
         ToleranceWarning,
     )
+    from headode.expectation.bayes_risk import bayes_risk
     from headode.expectation.select import expected_update
     from headode.expectation.terms import ExpectedUpdate
     from headode.model import Model
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from headode.plotting import plot
     from headode.signal import Signal
     from headode.simulation.simulate import simulate
-    from headode.expectation.bayes_risk import bayes_risk
     from headode.validation.validate import validate
 
 _HOME = {

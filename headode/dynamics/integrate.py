@@ -29,6 +29,9 @@ INTEGRATORS = ("auto", "RK45", "DOP853", "LSODA", "BDF", "Radau")
 # The fewest right-hand sides on the packaged examples: see benchmarks/integrators.py.
 DEFAULT_INTEGRATOR = "LSODA"
 
+# The floor in a result's attributes need not be better than a picture shows.
+BAYES_RISK_TOLERANCE = 1e-5
+
 # Beyond this the overlaps have diverged, and squares of them soon overflow.
 LARGEST_OVERLAP = 1e8
 
@@ -72,8 +75,9 @@ def integrate(
         method: of the expectations; see :func:`headode.expected_update`.
         tolerance: target absolute error of the expected updates.
         seed: of the scrambles of quasi-Monte-Carlo nodes.
-        rtol, atol: relative and absolute tolerance of the integrator.
-        integrator: ``auto``, or a SciPy method: ``RK45``, ``DOP853``, ``LSODA``, ``BDF``, ``Radau``.
+        rtol: relative tolerance of the integrator.
+        atol: absolute tolerance of the integrator.
+        integrator: ``auto`` or a SciPy method: ``RK45``, ``DOP853``, ``LSODA``, ``BDF``, ``Radau``.
         progress: called after every accepted step.
         configuration: kept in the result instead of one made from the arguments.
 
@@ -93,7 +97,7 @@ def integrate(
     )
     if (time is None) == (times is None):
         raise ArgumentError("time", "be given, or else times (one of the two)", time)
-    grid = output_times(time, count, spacing) if times is None else check_times(times)
+    grid = check_times(times) if time is None else output_times(time, count, spacing)
     check_option("integrator", integrator, INTEGRATORS)
     check_number("rtol", rtol, 0.0, exclusive=True)
     check_number("atol", atol, 0.0, exclusive=True)
@@ -168,7 +172,6 @@ class _Run:
         if status != "success":
             self._recorder.close(reached, vector)
         last = self._rhs.last
-        # The floor under the risk; a twentieth of its usual cost is enough for a picture.
         floor, floor_error = bayes_risk_and_error(
             self._model, tolerance=max(self._tolerance, BAYES_RISK_TOLERANCE)
         )
@@ -183,9 +186,6 @@ class _Run:
             expectation_method=None if last is None else last.method,
             expectation_nodes=None if last is None else last.nodes,
         )
-
-
-BAYES_RISK_TOLERANCE = 1e-5
 
 
 def _fault(solver: Any, message: str | None) -> str | None:

@@ -53,10 +53,9 @@ class RightHandSide:
         value_rate, squared = training.value_learning_rate, terms.squared_attention
         dm_v = value_rate * (terms.marked_attention - state.m_v * squared)
         dr_v = -2 * value_rate * squared * (state.q_v - state.m_v**2)
-        if not training.is_gradient_flow:
-            assert terms.N is not None
-            assert terms.value_noise is not None
+        if not training.is_gradient_flow and terms.N is not None:
             dR += rate**2 / training.batch_size * terms.N
+        if not training.is_gradient_flow and terms.value_noise is not None:
             dr_v += value_rate**2 / training.batch_size * terms.value_noise
         offset = -training.offset_learning_rate * terms.offset_gradient
         return self._packing.pack_rates(dM, dR, (dm_v, dr_v), offset)

@@ -78,6 +78,7 @@ def expected_update(model: Model, state: OrderParameters, *, noise: bool) -> Exp
         G += np.einsum("s,shk,skf->hf", probabilities, curvature[1:], spread)
     offset_gradient = -(probabilities @ slope[1:]) - others * slope[0]
     C = np.tensordot(probabilities, curvature[1:], 1) + others * curvature[0]
+    C = 0.5 * (C + C.T)  # symmetric to the last bit
     if model.is_nishimori:
         C[np.diag_indices(model.heads)] += offset_gradient
     return ExpectedUpdate(

@@ -20,6 +20,9 @@ LARGEST_NODES = 1 << 20
 LARGEST_BYTES = 1 << 30
 # Fine enough that the half-cell shift away from 0 and 1 is far below every tolerance.
 SOBOL_BITS = 50
+# So many coordinates, all alike, leave no low discrepancy to gain: further ones are plain random
+# numbers. Scrambling the whole table (21 201 dimensions) would take half a minute.
+SOBOL_DIMENSIONS = 2048
 
 
 class NodeSet:
@@ -35,7 +38,7 @@ class NodeSet:
         dimensions = tokens * heads
         # Few lanes for long sequences: a block's fields should stay in the cache.
         self.lanes = int(2 ** np.clip(np.floor(np.log2(16384 / dimensions)), 3, 6))
-        self._sobol_dimensions = min(dimensions, qmc.Sobol.MAXDIM)
+        self._sobol_dimensions = min(dimensions, SOBOL_DIMENSIONS)
         streams = np.random.SeedSequence(seed).spawn(REPLICATES)
         self._random = [np.random.default_rng(stream) for stream in streams]
         self._sobol = [
@@ -68,7 +71,6 @@ class NodeSet:
             uniform = sobol.random(size) + 2.0 ** -(SOBOL_BITS + 1)
         normal = np.empty((size, self.tokens * self.heads))
         normal[:, : self._sobol_dimensions] = ndtri(uniform)
-        # Beyond the Sobol table (21 201 dimensions) plain random coordinates lose nothing.
         normal[:, self._sobol_dimensions :] = rng.standard_normal(
             (size, normal.shape[1] - self._sobol_dimensions)
         )

@@ -1,0 +1,65 @@
+"""What is emitted: the inlined functions, and the modules as a whole."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import sympy as sp
+from numba import vectorize
+
+from headode.activation import BUILTIN, Activation
+from headode.errors import ArgumentError
+from headode.kernels.generated import softplus
+from headode.symbolic.numba_source import kernel_source
+
+exponential = vectorize(["float64(float64)"])(lambda s: softplus._exp(s))
+logarithm = vectorize(["float64(float64)"])(lambda s: softplus._log(s))
+logarithm_1p = vectorize(["float64(float64)"])(lambda s: softplus._log1p(s))
+ULP = np.finfo(float).eps
+
+
+def test_inlined_exponential_is_accurate_to_an_ulp():
+    s = np.concatenate([np.linspace(-708, 709, 200_001), np.linspace(-1, 1, 200_001)])
+    assert np.abs(exponential(s) / np.exp(s) - 1).max() <= 2 * ULP
+
+
+def test_inlined_exponential_is_clamped():
+    s = np.array([-np.inf, -1e300, -709.0, 710.0, 1e300])
+    assert np.all(exponential(s[:3]) < 1e-307)
+    assert np.all(exponential(s[:3]) > 0)
+    assert np.all(np.isfinite(exponential(s[3:])))
+
+
+def test_inlined_logarithms_are_accurate_to_a_few_ulp():
+    s = np.exp(np.linspace(-700, 700, 200_001))
+    error = np.abs(logarithm(s) - np.log(s))
+    assert np.all(error <= 4 * ULP * np.abs(np.log(s)) + 1e-300)
+    near_one = 1 + np.linspace(-1e-3, 1e-3, 20_001)
+    error = np.abs(logarithm(near_one) - np.log(near_one))
+    assert np.all(error <= 4 * ULP * np.abs(np.log(near_one)))
+    small = np.exp(np.linspace(-80, 40, 200_001))
+    assert np.abs(logarithm_1p(small) / np.log1p(small) - 1).max() <= 4 * ULP
+
+
+@pytest.mark.parametrize("name", BUILTIN)
+def test_source_stands_alone(name):
+    source = kernel_source(BUILTIN[name])
+    assert "headode" not in source.replace("Generated from headode.symbolic", "")
+    assert "@" not in source.replace("@njit", "").replace("@intrinsic", "")
+    assert "#if" not in source
+    compile(source, name, "exec")
+
+
+def test_emission_is_deterministic():
+    assert kernel_source(BUILTIN["softplus"]) == kernel_source(BUILTIN["softplus"])
+
+
+def test_scores_of_normalized_activations_must_be_positive():
+    with pytest.raises(ArgumentError, match="positive score"):
+        kernel_source(Activation("bad", "affine", "per_head"))
+
+
+def test_different_scores_give_different_sources():
+    s = sp.Symbol("s")
+    first, second = (kernel_source(Activation("mine", 1 + n * s**2, "pooled")) for n in (1, 2))
+    assert first != second
