@@ -273,8 +273,12 @@ def _plain(value: Any) -> Any:
 
 def _covariance(name: str, value: ArrayLike, features: int) -> Array:
     """Read a number, a vector of variances or a matrix as an (F, F) covariance."""
-    if np.ndim(value) == 0:
+    try:
+        dimensions = np.ndim(value)
+    except ValueError:  # rows of different lengths, refused below
+        dimensions = 2
+    if dimensions == 0:
         value = np.asarray(value) * np.eye(features)
-    elif np.ndim(value) == 1:
+    elif dimensions == 1:
         value = np.diag(check_array(name, value, (features,)))
     return check_positive_semidefinite(name, value, features)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from headode._checks import Array, check_array, check_integer, check_number, check_option
+from headode._files import whole_file
 from headode._version import __version__
 from headode.errors import ArgumentError
 from headode.order_parameters import OrderParameters
@@ -147,13 +147,16 @@ def check_writable(path: str | os.PathLike[str], *, force: bool = False) -> Path
     """Return the path if a result may be written there; called before anything is computed.
 
     Raises:
-        ArgumentError: if the file exists (unless ``force``) or its folder does not.
+        ArgumentError: if the file exists (unless ``force``), or its folder does not exist or
+            cannot be written.
     """
     target = Path(path)
     if target.exists() and not force:
         raise ArgumentError("output", "not exist yet (use --force to overwrite it)", str(target))
     if not target.parent.is_dir():
         raise ArgumentError("output", "be in an existing folder", str(target))
+    if not os.access(target.parent, os.W_OK | os.X_OK):
+        raise ArgumentError("output", "be in a folder that can be written", str(target))
     return target
 
 
@@ -164,19 +167,8 @@ def save_dataset(dataset: xr.Dataset, path: str | os.PathLike[str], *, force: bo
         ArgumentError: if the file exists (unless ``force``) or its folder does not.
     """
     target = check_writable(path, force=force)
-    handle, temporary = tempfile.mkstemp(
-        dir=target.parent, prefix=f".{target.name}.", suffix=".part"
-    )
-    os.close(handle)
-    try:
+    with whole_file(target) as temporary:
         dataset.to_netcdf(temporary, engine="h5netcdf")
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(temporary, 0o666 & ~umask)  # mkstemp makes private files
-        os.replace(temporary, target)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
     return target
 
 

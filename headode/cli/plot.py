@@ -1,0 +1,35 @@
+"""``headode plot``: the natural picture of a result file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from headode.cli.exits import exit_statuses
+from headode.cli.options import CommandLogLevelOption, ForceOption, QuietOption
+from headode.cli.session import Session
+
+
+def plot(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(help="Result file (netCDF).", metavar="FILE")],
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", help="Figure (png, pdf or svg); by default FILE's name .png."
+        ),
+    ] = None,
+    force: ForceOption = False,
+    quiet: QuietOption = False,
+    log_level: CommandLogLevelOption = None,
+) -> None:
+    """Draw the natural picture of a result file."""
+    session = Session.of(context, quiet, log_level)
+    with exit_statuses(session):
+        from headode.cli.figures import check_figure, draw
+
+        figure = check_figure(output or Path(f"{file.stem}.png"), force=force)
+        draw(file, figure, force=force)
+        session.say(f"Figure: {figure}")

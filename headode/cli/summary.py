@@ -1,0 +1,82 @@
+"""The closing tables of the commands."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import xarray as xr
+    from numpy.typing import NDArray
+
+# Larger overlap matrices are cut off in the table; the file has all of it.
+MOST_HEADS = 16
+MOST_FEATURES = 8
+
+
+def show_integration(run: xr.Dataset) -> None:
+    """Print what an integration found and what it cost."""
+    risk = run["risk"].values
+    rows = [("risk at the start", f"{risk[0]:.6f}"), ("risk at the end", f"{risk[-1]:.6f}")]
+    floor = run.attrs.get("bayes_risk")
+    if floor is not None:
+        rows.append(("Bayes risk", f"{floor:.6f}"))
+        rows.append(("excess risk at the end", f"{risk[-1] - floor:.3g}"))
+    rows += _overlap_rows(run["M"].values[-1])
+    if "expectation_error" in run:
+        method = run.attrs.get("expectation_method", "unknown method")
+        rows.append(
+            ("expectation error", f"{run['expectation_error'].values.max():.1e} ({method})")
+        )
+    rows += _cost_rows(run, {"right_hand_side_evaluations": "right-hand sides"})
+    _print_table(f"ODE until time {float(run['time'][-1]):g}", rows)
+
+
+def show_simulation(ensemble: xr.Dataset) -> None:
+    """Print what an ensemble of simulations found and what it cost."""
+    risk = ensemble["risk"].values
+    rows = [
+        ("risk at the start", _mean_and_error(risk[:, 0])),
+        ("risk at the end", _mean_and_error(risk[:, -1])),
+    ]
+    rows += _overlap_rows(ensemble["M"].values[:, -1].mean(axis=0))
+    rows += _cost_rows(ensemble, {"dimension": "dimension d", "runs": "runs"})
+    _print_table(f"SGD until time {float(ensemble['time'][-1]):g}, mean over runs", rows)
+
+
+def _mean_and_error(values: NDArray[np.float64]) -> str:
+    if values.size == 1:
+        return f"{values[0]:.6f}"
+    return f"{values.mean():.6f} ± {values.std(ddof=1) / np.sqrt(values.size):.1e}"
+
+
+def _overlap_rows(M: NDArray[np.float64]) -> list[tuple[str, str]]:
+    more = " ..." if M.shape[1] > MOST_FEATURES else ""
+    rows = [
+        (f"M of head {h}", "".join(f"{entry:9.4f}" for entry in row[:MOST_FEATURES]) + more)
+        for h, row in enumerate(M[:MOST_HEADS], start=1)
+    ]
+    if len(M) > MOST_HEADS:
+        rows.append(("...", f"{len(M) - MOST_HEADS} more heads"))
+    return rows
+
+
+def _cost_rows(result: xr.Dataset, names: dict[str, str]) -> list[tuple[str, str]]:
+    rows = [(label, str(result.attrs[key])) for key, label in names.items() if key in result.attrs]
+    if "wall_time" in result.attrs:
+        rows.append(("wall time", f"{result.attrs['wall_time']:.2f} s"))
+    return rows
+
+
+def _print_table(title: str, rows: list[tuple[str, str]]) -> None:
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, show_header=False)
+    table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True, overflow="ignore")
+    for row in rows:
+        table.add_row(*row)
+    Console(highlight=False).print(table)

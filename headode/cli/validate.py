@@ -1,0 +1,84 @@
+"""``headode validate``: the ODE and a simulation from the same initial overlaps."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from headode.cli.exits import Status, exit_statuses
+from headode.cli.options import (
+    CommandLogLevelOption,
+    ConfigArgument,
+    ForceOption,
+    QuietOption,
+    WorkersOption,
+)
+from headode.cli.session import Session
+
+if TYPE_CHECKING:
+    from headode.config import Config
+    from headode.progress import ProgressCallback
+    from headode.validation.report import Report
+
+ADVICE = "a smaller training.learning_rate, a tighter expectation.tolerance"
+MARKER = "report.json"
+
+
+def validate(
+    context: typer.Context,
+    config: ConfigArgument,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Report folder; by default CONFIG's name _report."),
+    ] = None,
+    workers: WorkersOption = None,
+    force: ForceOption = False,
+    quiet: QuietOption = False,
+    log_level: CommandLogLevelOption = None,
+) -> None:
+    """Compare the ODE with a simulation; exit status 0 if they agree, 1 if not."""
+    session = Session.of(context, quiet, log_level)
+    with exit_statuses(session):
+        from headode.cli.arguments import require_learning_rate
+        from headode.cli.progress_bar import progress_bar
+        from headode.cli.saving import partial_result_saved, save_result
+        from headode.config import load_config
+        from headode.validation.folder import check_folder
+
+        configuration = load_config(config)
+        require_learning_rate(configuration, "validate")
+        folder = output or Path(f"{config.stem}_report")
+        target = check_folder(folder, marker=MARKER, force=force)
+        session.note(f"comparing {config}; the result will be {target}")
+        with (
+            partial_result_saved(target, ADVICE),
+            progress_bar(session, "SGD", "steps") as progress,
+        ):
+            report = _validate(configuration, workers, progress)
+        session.say(report.summary())
+        save_result(lambda path: report.save(path, force=force), target)
+        session.say(f"Report: {target}")
+        if not report.agrees:
+            raise typer.Exit(Status.DISAGREEMENT)
+
+
+def _validate(config: Config, workers: int | None, progress: ProgressCallback | None) -> Report:
+    from headode.cli.arguments import (
+        VALIDATION_KEYS,
+        naming_keys,
+        training_arguments,
+        validation_arguments,
+    )
+    from headode.validation.validate import validate as run
+
+    with naming_keys(config, VALIDATION_KEYS):
+        return run(
+            config.build_model(),
+            config.build_state(),
+            **training_arguments(config),
+            **validation_arguments(config),
+            workers=workers,
+            progress=progress,
+        )
