@@ -13,7 +13,7 @@ from headode._version import __version__
 
 if TYPE_CHECKING:
     from headode.activation import Activation, register_activation
-    from headode.config import load_config
+    from headode.config import config_from_dict, load_config
     from headode.dynamics.integrate import integrate
     from headode.errors import (
         ArgumentError,
@@ -46,6 +46,7 @@ _HOME = {
     "Signal": "headode.signal",
     "ToleranceWarning": "headode.errors",
     "bayes_risk": "headode.expectation.bayes_risk",
+    "config_from_dict": "headode.config",
     "expected_update": "headode.expectation.select",
     "integrate": "headode.dynamics.integrate",
     "load_config": "headode.config",
@@ -69,6 +70,7 @@ __all__ = [
     "ToleranceWarning",
     "__version__",
     "bayes_risk",
+    "config_from_dict",
     "expected_update",
     "integrate",
     "load_config",

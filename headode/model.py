@@ -152,6 +152,6 @@ def _check_offset(offset: Any, heads: int) -> str | Array:
             requirement = one_of(OFFSET_MODES, offset) + f", or a number, or {heads} numbers"
             raise ArgumentError("offset", requirement, offset)
         return offset
-    if np.ndim(offset) == 0:
+    if not isinstance(offset, list | tuple | np.ndarray):
         offset = np.full(heads, check_number("offset", offset))
     return check_array("offset", offset, (heads,))

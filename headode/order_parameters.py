@@ -64,6 +64,9 @@ class OrderParameters:
     def __setattr__(self, name: str, value: Any) -> None:
         raise AttributeError(f"OrderParameters is immutable; use replace({name}=...)")
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return OrderParameters.unchecked, (self.M, self.R, self.m_v, self.q_v, self.offset)
+
     @classmethod
     def random(
         cls,
