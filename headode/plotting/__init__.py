@@ -1,0 +1,53 @@
+"""Pictures of results, each drawn without any global state of matplotlib.
+
+Figures are plain :class:`matplotlib.figure.Figure` objects: no display and no ``pyplot`` is needed.
+The names below are loaded on first use, so that importing this package does not load matplotlib.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from headode.plotting.deviations import deviation_figure
+    from headode.plotting.natural import plot
+    from headode.plotting.overlay import overlay_figure
+    from headode.plotting.phases import find_phases, find_splits
+    from headode.plotting.save import save_figure
+    from headode.plotting.simulation import simulation_figure
+    from headode.plotting.trajectory import trajectory_figure
+
+_HOME = {
+    "deviation_figure": "headode.plotting.deviations",
+    "find_phases": "headode.plotting.phases",
+    "find_splits": "headode.plotting.phases",
+    "overlay_figure": "headode.plotting.overlay",
+    "plot": "headode.plotting.natural",
+    "save_figure": "headode.plotting.save",
+    "simulation_figure": "headode.plotting.simulation",
+    "trajectory_figure": "headode.plotting.trajectory",
+}
+
+__all__ = [
+    "deviation_figure",
+    "find_phases",
+    "find_splits",
+    "overlay_figure",
+    "plot",
+    "save_figure",
+    "simulation_figure",
+    "trajectory_figure",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'headode.plotting' has no attribute {name!r}")
+    value = getattr(import_module(_HOME[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
