@@ -1,0 +1,1 @@
+"""Whether SGD in finite dimension follows the order-parameter ODE."""

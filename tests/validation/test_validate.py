@@ -1,0 +1,160 @@
+"""``validate``: the two ensembles, the verdict, and what is written down."""
+
+import json
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from headode import ArgumentError, Interrupted, Model, OrderParameters, Signal, validate
+from headode.trajectory import load_dataset
+
+SIGNAL = Signal.sign_flips(mean=[1.0, 0.0], amplitude=[0.0, 1.5])
+MODEL = Model(2, 2, SIGNAL, "linear", label_noise=0.3)
+STATE = OrderParameters.random(2, 2, scale=0.5, seed=1)
+OPTIONS = {"time": 2.0, "learning_rate": 1.0, "dimension": 400, "runs": 4, "comparisons": 4}
+
+
+@pytest.fixture(scope="module")
+def report():
+    return validate(MODEL, STATE, **OPTIONS)
+
+
+def test_agreement_and_its_summary(report):
+    assert report.agrees, report.summary()
+    text = report.summary()
+    assert text.startswith("agrees: 4 runs of SGD at d = 400")
+    assert "16 runs at d = 100" in text
+    assert report.worst.what in text
+    assert report.comparisons == 4 * (1 + 4 + 3)  # risk, M, and R's upper triangle
+    assert {deviation.what.split("[")[0] for deviation in report.deviations} == {"risk", "M", "R"}
+    relative = [abs(each.z) / each.critical for each in report.deviations]
+    assert relative == sorted(relative, reverse=True)
+    assert not report.warnings
+
+
+def test_data_hold_both_sides_at_times_that_both_ensembles_reach(report):
+    data = report.data
+    np.testing.assert_allclose(data["time"] * 100, np.rint(data["time"] * 100), atol=1e-9)
+    assert data["time"].min() >= 0.64
+    assert data["M_z"].dims == ("time", "head", "feature")
+    deviation = np.abs(data["R_simulation"] - data["R_theory"]) - data["allowance"]
+    expected = np.maximum(deviation, 0) / data["R_standard_error"]
+    xr.testing.assert_allclose(np.abs(data["R_z"]), expected.transpose(*data["R_z"].dims))
+    extrapolated = (4 * report.simulation["M"].mean("run") - report.coarse["M"].mean("run")) / 3
+    xr.testing.assert_allclose(data["M_simulation"], extrapolated.sel(time=data["time"]))
+
+
+def test_the_ode_is_recorded_more_often_than_the_simulation(report):
+    assert report.simulation.sizes["time"] == 1 + 4  # t = 0, which is not compared
+    assert report.theory.sizes["time"] > 50
+
+
+def test_the_same_seed_gives_the_same_report(report):
+    again = validate(MODEL, STATE, **OPTIONS, workers=2)
+    xr.testing.assert_identical(again.data, report.data)
+
+
+def test_report_is_written_as_a_whole_folder(report, tmp_path):
+    folder = report.save(tmp_path / "report")
+    assert [path.name for path in tmp_path.iterdir()] == ["report"]
+    assert json.loads((folder / "report.json").read_text()) == report.to_dict()
+    for name, dataset in {
+        "comparison": report.data,
+        "theory": report.theory,
+        "simulation": report.simulation,
+        "simulation_coarse": report.coarse,
+    }.items():
+        xr.testing.assert_equal(load_dataset(folder / f"{name}.nc"), dataset)
+    assert (folder / "overlay.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_existing_folders_are_only_replaced_on_request_and_if_they_are_reports(report, tmp_path):
+    folder = report.save(tmp_path / "report")
+    (folder / "old").touch()
+    with pytest.raises(ArgumentError, match="force"):
+        report.save(folder)
+    report.save(folder, force=True)
+    assert not (folder / "old").exists()
+    other = tmp_path / "thesis"
+    other.mkdir()
+    with pytest.raises(ArgumentError, match=r"report\.json"):
+        report.save(other, force=True)
+    with pytest.raises(ArgumentError, match="existing folder"):
+        report.save(tmp_path / "no" / "report")
+
+
+def test_a_failed_save_leaves_nothing(report, tmp_path, monkeypatch):
+    def fail(*_args, **_options):
+        raise OSError("disk full")
+
+    monkeypatch.setattr("headode.validation.report.save_dataset", fail)
+    with pytest.raises(OSError, match="disk full"):
+        report.save(tmp_path / "report")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_symmetric_starts_are_pointed_out():
+    state = OrderParameters(M=[[0.5, 0.0], [0.5, 0.0]], R=0.2 * np.eye(2))
+    report = validate(MODEL, state, **OPTIONS | {"time": 0.7, "runs": 2})
+    text = report.summary()
+    assert "warning: heads 1, 2 start interchangeable" in text
+    assert "warning: no head overlaps with feature 2" in text
+
+
+def test_a_symmetry_that_sgd_breaks_and_the_ode_keeps_is_a_disagreement_with_warnings():
+    """From M = 0 the heads split, one for each sign of the signal; the ODE stays at M = 0."""
+    model = Model(3, 2, Signal.sign_flips(mean=[0.0], amplitude=[2.5]), "bayes_softmax")
+    state = OrderParameters(M=[[0.0], [0.0]], R=0.01 * np.eye(2))
+    report = validate(
+        model,
+        state,
+        time=60.0,
+        learning_rate=0.3,
+        dimension=400,
+        comparisons=3,
+        tolerance=1e-4,
+    )
+    assert not report.agrees
+    assert not report.theory["M"].values.any()
+    split = report.simulation["M"].isel(time=-1, feature=0)
+    assert (split.prod("head") < -0.1).all()
+    assert len(report.warnings) >= 2
+
+
+def test_progress_is_one_count_over_both_ensembles():
+    reports = []
+    validate(MODEL, STATE, **OPTIONS | {"comparisons": 2}, progress=reports.append)
+    done = [report.done for report in reports]
+    assert done == sorted(done)
+    assert done[-1] == reports[-1].total == 2.0 * (400 + 100)
+
+
+def test_interruption_passes_on_what_was_simulated():
+    def stop(progress):
+        if progress.done > 300:
+            raise KeyboardInterrupt
+
+    with pytest.raises(Interrupted) as caught:
+        validate(MODEL, STATE, **OPTIONS, progress=stop)
+    assert caught.value.partial.attrs["dimension"] == 400
+
+
+@pytest.mark.parametrize(
+    ("changes", "argument"),
+    [
+        ({"time": None}, "time"),
+        ({"time": 0.5}, "time"),
+        ({"time": None, "times": [0.1, 0.5]}, "times"),
+        ({"learning_rate": None}, "learning_rate"),
+        ({"dimension": 402}, "dimension"),
+        ({"dimension": 20}, "dimension"),
+        ({"runs": 1}, "runs"),
+        ({"comparisons": 0}, "comparisons"),
+        ({"simulation_method": "weigths"}, "simulation_method"),
+    ],
+)
+def test_impossible_arguments_are_named(changes, argument):
+    with pytest.raises(ArgumentError) as caught:
+        validate(MODEL, STATE, **OPTIONS | changes)
+    assert caught.value.argument == argument
