@@ -56,7 +56,9 @@ def main() -> None:
         config = ho.load_config(folder / f"{name}.yaml")
         measure(config, "RK45")  # compiles, and draws the nodes
         reference, _ = measure(config, "DOP853", tighter=1e3)
-        print(f"\n{name}\n{'integrator':12}{'right-hand sides':>18}{'seconds':>10}{'deviation':>12}")
+        print(
+            f"\n{name}\n{'integrator':12}{'right-hand sides':>18}{'seconds':>10}{'deviation':>12}"
+        )
         for integrator in INTEGRATORS[1:]:
             run, seconds = measure(config, integrator)
             deviation = float(np.abs(run.M - reference.M).max())

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from headode.activation import BUILTIN
-from headode.symbolic.numba_source import kernel_source
+from headode.symbolic.numba_source import clock_source, kernel_source
 
 FOLDER = Path(__file__).resolve().parent.parent / "headode" / "kernels" / "generated"
 
@@ -23,6 +23,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--check", action="store_true", help="write nothing, compare")
     check = parser.parse_args(arguments).check
     emitted = {f"{name}.py": kernel_source(activation) for name, activation in BUILTIN.items()}
+    emitted["clock.py"] = clock_source()
     committed = {path.name: path.read_text(encoding="utf-8") for path in FOLDER.glob("*.py")}
     committed.pop("__init__.py", None)
     stale = sorted(

@@ -45,6 +45,7 @@ def validate(
         from headode.cli.progress_bar import progress_bar
         from headode.cli.saving import partial_result_saved, save_result
         from headode.config import load_config
+        from headode.plotting import report_figures
         from headode.validation.folder import check_folder
 
         configuration = load_config(config)
@@ -58,7 +59,8 @@ def validate(
         ):
             report = _validate(configuration, workers, progress)
         session.say(report.summary())
-        save_result(lambda path: report.save(path, force=force), target)
+        figures = report_figures(report)
+        save_result(lambda path: report.save(path, figures=figures, force=force), target)
         session.say(f"Report: {target}")
         if not report.agrees:
             raise typer.Exit(Status.DISAGREEMENT)

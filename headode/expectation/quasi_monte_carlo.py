@@ -43,13 +43,22 @@ class QuasiMonteCarlo:
         noise: also compute N and the noise of q_v.
         tolerance: target of the largest error of risk, G, C (and N).
         seed: of the scrambles.
+        only_noise: judge the tolerance by N and the noise of q_v alone, because the caller takes
+            the other terms from elsewhere.
     """
 
     def __init__(
-        self, model: Model, *, noise: bool = False, tolerance: float = 1e-6, seed: int = 0
+        self,
+        model: Model,
+        *,
+        noise: bool = False,
+        tolerance: float = 1e-6,
+        seed: int = 0,
+        only_noise: bool = False,
     ) -> None:
         self._model = model
         self._noise = noise
+        self._only_noise = only_noise
         self._tolerance = tolerance
         self._seed = seed
         self._kernel = load_kernel(model.activation)
@@ -148,7 +157,8 @@ class QuasiMonteCarlo:
         risk = 0.5 * (loss_level - 2 * state.m_v * scalars[:, 0] + state.q_v * scalars[:, 1])
         judged = [risk[:, None], scalars[:, :2], offset_gradient, _flat(G), _flat(C)]
         if self._noise:
-            judged += [_flat(N), scalars[:, 2:]]
+            noises = [_flat(N), scalars[:, 2:]] if model.learns_value else [_flat(N)]
+            judged = noises if self._only_noise else judged + noises
         spread = np.concatenate(judged, axis=1).std(axis=0, ddof=1).max()
         return ExpectedUpdate(
             risk=float(risk.mean()),

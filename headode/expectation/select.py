@@ -9,12 +9,15 @@ from functools import partial
 from headode._checks import check_integer, check_number, check_option
 from headode.errors import ArgumentError
 from headode.expectation import closed_form_erf, closed_form_linear
+from headode.expectation.factorized import Factorized
+from headode.expectation.gaussian_rule import TooManyNodes
+from headode.expectation.quasi_monte_carlo import QuasiMonteCarlo
 from headode.expectation.terms import ExpectedUpdate
 from headode.model import Model
 from headode.order_parameters import OrderParameters
 
-METHODS = ("auto", "closed_form", "quasi_monte_carlo")
-CLOSED_FORMS = ("linear", "erf")
+METHODS = ("auto", "closed_form", "factorized", "quasi_monte_carlo")
+CLOSED_FORMS = {"linear": closed_form_linear, "erf": closed_form_erf}
 
 Expectation = Callable[[OrderParameters], ExpectedUpdate]
 
@@ -32,48 +35,79 @@ def expectation(
     Args:
         model: any model.
         noise: also compute the learning-rate noise N (and that of q_v).
-        method: ``closed_form`` (linear and erf), ``quasi_monte_carlo``, or ``auto``, which takes
-            the closed form where there is one.
+        method: ``closed_form`` (linear and erf), ``factorized`` (normalized activations) or
+            ``quasi_monte_carlo`` (all); ``auto`` takes the first of these that there is. The
+            learning-rate noise of factorized terms comes from quasi-Monte-Carlo nodes.
         tolerance: target absolute error of the expected updates.
         seed: of the scrambles of quasi-Monte-Carlo nodes.
 
     Raises:
-        ArgumentError: for an unknown method, or a closed form that does not exist.
+        ArgumentError: for an unknown method, or one that does not exist for the model.
     """
     check_option("method", method, METHODS)
     check_number("tolerance", tolerance, 0.0, exclusive=True)
     check_integer("seed", seed, 0)
-    closed = model.activation.name in CLOSED_FORMS
-    if method == "closed_form" and not closed:
-        requirement = f"be auto or quasi_monte_carlo for {model.activation.name} attention"
+    possible = _possible_methods(model)
+    if method != "auto" and method not in possible:
+        requirement = f"be one of auto, {', '.join(possible)} for {model.activation.name} attention"
         raise ArgumentError("method", requirement, method)
-    from headode.expectation.quasi_monte_carlo import QuasiMonteCarlo
-
     sampled = partial(QuasiMonteCarlo, model, noise=noise, tolerance=tolerance, seed=seed)
-    if not closed or method == "quasi_monte_carlo":
+    chosen = possible[0] if method == "auto" else method
+    if chosen == "quasi_monte_carlo":
         return sampled()
-    module = closed_form_linear if model.activation.name == "linear" else closed_form_erf
-    exact = partial(module.expected_update, model, noise=noise)
+    if chosen == "factorized":
+        exact: Expectation = Factorized(model, tolerance=tolerance)
+        if noise:
+            exact = partial(_with_noise, exact, sampled(only_noise=True))
+        return exact if method == "factorized" else _Fallback(exact, sampled)
+    module = CLOSED_FORMS[model.activation.name]
+    closed = partial(module.expected_update, model, noise=noise)
     if not (noise and model.learns_value) or module.HAS_VALUE_NOISE:
-        return exact
+        return closed
     if method == "closed_form":
         requirement = "be auto: the learning-rate noise of a learned value has no closed form here"
         raise ArgumentError("method", requirement, method)
-    return partial(_with_value_noise, exact, sampled())
+    return partial(_with_noise, closed, sampled(only_noise=True))
 
 
-def _with_value_noise(
-    exact: Expectation, sampled: Expectation, state: OrderParameters
-) -> ExpectedUpdate:
-    """The closed form, with the one term it lacks taken from quasi-Monte-Carlo."""
+def _possible_methods(model: Model) -> tuple[str, ...]:
+    """The methods that exist for a model, the most accurate one first."""
+    methods = ["quasi_monte_carlo"]
+    if model.activation.normalization != "none":
+        methods.insert(0, "factorized")
+    if model.activation.name in CLOSED_FORMS:
+        methods.insert(0, "closed_form")
+    return tuple(methods)
+
+
+def _with_noise(exact: Expectation, sampled: Expectation, state: OrderParameters) -> ExpectedUpdate:
+    """Exact terms, with the learning-rate noise that they lack from quasi-Monte-Carlo."""
     terms, noisy = exact(state), sampled(state)
     return replace(
         terms,
-        value_noise=noisy.value_noise,
-        error=noisy.error,
+        N=noisy.N if terms.N is None else terms.N,
+        value_noise=noisy.value_noise if terms.value_noise is None else terms.value_noise,
+        error=max(terms.error, noisy.error),
         method=f"{terms.method}+{noisy.method}",
-        nodes=noisy.nodes,
+        nodes=terms.nodes + noisy.nodes,
     )
+
+
+class _Fallback:
+    """Factorized terms until a state takes too many nodes; from then on quasi-Monte-Carlo.
+
+    It does not go back, so that a trajectory changes its method at most once.
+    """
+
+    def __init__(self, exact: Expectation, sampled: Callable[[], Expectation]) -> None:
+        self._current, self._sampled = exact, sampled
+
+    def __call__(self, state: OrderParameters) -> ExpectedUpdate:
+        try:
+            return self._current(state)
+        except TooManyNodes:
+            self._current = self._sampled()
+            return self._current(state)
 
 
 def expected_update(
@@ -91,12 +125,13 @@ def expected_update(
         model: any model.
         state: order parameters with M of shape (H, F) and R of shape (H, H).
         noise: also compute the learning-rate noise N (and that of q_v).
-        method: ``auto``, ``closed_form`` or ``quasi_monte_carlo``.
+        method: ``auto``, ``closed_form``, ``factorized`` or ``quasi_monte_carlo``.
         tolerance: target absolute error; the reached one is ``error`` of the result.
         seed: of the scrambles of quasi-Monte-Carlo nodes.
 
     Raises:
         ArgumentError: for a state that does not fit the model, or an impossible method.
+        NumericalFailure: if ``factorized`` would take too many nodes.
 
     Warns:
         ToleranceWarning: if the tolerance was not reached.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from functools import cache
 from typing import Any
 
@@ -11,6 +12,23 @@ from typing import Any
 @cache
 def _pool(workers: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(workers, thread_name_prefix="headode")
+
+
+@cache
+def _blas() -> Any:
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
+
+
+def single_threaded_blas() -> AbstractContextManager[Any]:
+    """Keep the linear algebra of a block on its own thread.
+
+    Products of small matrices lose more to the synchronization of threads than they gain, and
+    several threads that each start more of them fight for the cores.
+    """
+    manager: AbstractContextManager[Any] = _blas().limit(limits=1, user_api="blas")
+    return manager
 
 
 def run_all(function: Callable[..., Any], tasks: Iterable[tuple[Any, ...]], parallel: bool) -> None:

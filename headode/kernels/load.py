@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import os
+import sys
 import tempfile
 from collections.abc import Callable
 from importlib import import_module
@@ -16,11 +17,23 @@ from headode.activation import BUILTIN, Activation
 
 Kernel = Callable[..., None]
 
-_loaded: dict[Activation, Kernel] = {}
+_loaded: dict[Activation, ModuleType] = {}
 
 
 def load_kernel(activation: Activation) -> Kernel:
-    """The ``accumulate`` function of an activation's kernel module.
+    """The ``accumulate`` function of an activation's kernel module: quasi-Monte-Carlo sums."""
+    kernel: Kernel = load_module(activation).accumulate
+    return kernel
+
+
+def load_token_law(activation: Activation) -> Kernel:
+    """The ``token_law`` function of a normalized activation's kernel module: pooled log-rates."""
+    kernel: Kernel = load_module(activation).token_law
+    return kernel
+
+
+def load_module(activation: Activation) -> ModuleType:
+    """The kernel module of an activation.
 
     Built-in activations have theirs in ``headode.kernels.generated``. A registered one gets a
     module in the user's cache folder (``HEADODE_CACHE_DIR`` moves it), named by a hash of its
@@ -31,7 +44,7 @@ def load_kernel(activation: Activation) -> Kernel:
             module = import_module(f"headode.kernels.generated.{activation.name}")
         else:
             module = _user_module(activation)
-        _loaded[activation] = module.accumulate
+        _loaded[activation] = module
     return _loaded[activation]
 
 
@@ -67,5 +80,7 @@ def _user_module(activation: Activation) -> ModuleType:
 def _import_file(name: str, path: Path) -> ModuleType:
     spec: Any = importlib.util.spec_from_file_location(name, path)
     module = importlib.util.module_from_spec(spec)
+    # numba's cache on disk finds the functions of a module again by its name.
+    sys.modules[name] = module
     spec.loader.exec_module(module)
     return module

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from headode.plotting.natural import plot
     from headode.plotting.overlay import overlay_figure
     from headode.plotting.phases import find_phases, find_splits
+    from headode.plotting.report_figures import report_figures
     from headode.plotting.save import save_figure
     from headode.plotting.simulation import simulation_figure
     from headode.plotting.trajectory import trajectory_figure
@@ -24,6 +25,7 @@ _HOME = {
     "find_splits": "headode.plotting.phases",
     "overlay_figure": "headode.plotting.overlay",
     "plot": "headode.plotting.natural",
+    "report_figures": "headode.plotting.report_figures",
     "save_figure": "headode.plotting.save",
     "simulation_figure": "headode.plotting.simulation",
     "trajectory_figure": "headode.plotting.trajectory",
@@ -35,6 +37,7 @@ __all__ = [
     "find_splits",
     "overlay_figure",
     "plot",
+    "report_figures",
     "save_figure",
     "simulation_figure",
     "trajectory_figure",

@@ -152,6 +152,13 @@ def kernel_source(activation: Activation) -> str:
     return body if "math." in body else body.replace("import math\n\n", "")
 
 
+def clock_source() -> str:
+    """The source of the module of one-clock sums, which no activation enters."""
+    flags = {"logarithms": False}
+    runtime = _render(_template("bits.py.txt"), _polynomials(), flags).rstrip("\n")
+    return _render(_template("clock.py.txt"), {"@runtime@": runtime}, flags)
+
+
 def _constant_ratios(score: Score) -> dict[sp.Symbol, sp.Expr]:
     """For exponential and affine scores ρ and τ are numbers; their arrays then disappear."""
     first, second = score.first, score.second

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -118,18 +119,28 @@ class Report:
             "headode_version": __version__,
         }
 
-    def save(self, folder: str | os.PathLike[str], *, force: bool = False) -> Path:
+    def save(
+        self,
+        folder: str | os.PathLike[str],
+        *,
+        figures: Mapping[str, Callable[[Path], object]] | None = None,
+        force: bool = False,
+    ) -> Path:
         """Write a folder that appears whole or not at all.
 
         It holds ``report.json``, ``comparison.nc`` (the attribute ``data``), the trajectories
-        ``theory.nc``, ``simulation.nc`` and ``simulation_coarse.nc``, and ``overlay.png``.
+        ``theory.nc``, ``simulation.nc`` and ``simulation_coarse.nc``.
+
+        Args:
+            folder: to be made.
+            figures: functions that write a picture to a path, by file name, as
+                ``headode.plotting.report_figures(report)`` gives them; written into the folder.
+            force: replace an earlier report.
 
         Raises:
             ArgumentError: if the folder exists (with ``force``: if it is no earlier report), or
                 its parent does not.
         """
-        from headode.plotting import overlay_figure, save_figure
-
         with whole_folder(folder, marker="report.json", force=force) as (temporary, target):
             text = json.dumps(self.to_dict(), indent=2, allow_nan=False)
             (temporary / "report.json").write_text(text + "\n", encoding="utf-8")
@@ -137,6 +148,6 @@ class Report:
             save_dataset(self.theory, temporary / "theory.nc")
             save_dataset(self.simulation, temporary / "simulation.nc")
             save_dataset(self.coarse, temporary / "simulation_coarse.nc")
-            figure = overlay_figure(self.theory, self.simulation)
-            save_figure(figure, temporary / "overlay.png")
+            for name, draw in (figures or {}).items():
+                draw(temporary / name)
         return target

@@ -341,7 +341,8 @@ class StandInReport:
     def summary(self) -> str:
         return "the verdict"
 
-    def save(self, folder: Path, *, force: bool = False) -> Path:
+    def save(self, folder: Path, *, figures: dict[str, object], force: bool = False) -> Path:
+        assert set(figures) == {"overlay.png"}
         folder.mkdir(exist_ok=force)
         (folder / "report.json").write_text("{}")
         return folder

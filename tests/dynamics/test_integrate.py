@@ -62,7 +62,7 @@ def test_linear_attention_in_gradient_flow_is_a_linear_ode():
 
 
 def test_learned_offset_follows_its_gradient():
-    """erf with M = Q = 0: E = ½(1 − 2A + L A²) with A = c(1 − erf b), and b starts with −η_b E'(b)."""
+    """erf with M = Q = 0: E = ½(1 − 2A + L A²), A = c(1 − erf b), and b starts with −η_b E'(b)."""
     model = ho.Model(3, 1, ho.Signal.one_hot([1.0]), "erf", offset="learned", prefactor=0.5)
     state = ho.OrderParameters([[0.0]], [[0.0]], offset=[0.3])
     run = ho.integrate(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from headode.activation import BUILTIN
 from headode.model import Model
 from headode.order_parameters import OrderParameters

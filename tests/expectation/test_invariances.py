@@ -1,4 +1,7 @@
-"""Exact properties of the model, under hypothesis (theory: invariances)."""
+"""Exact properties of the model, under hypothesis (theory: invariances).
+
+Here for closed forms and quasi-Monte-Carlo; test_factorized.py has those of the factorized method.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,9 @@ ROUNDOFF = 1e-9
 def update(model, state, **options):
     # Relaxed: what is compared below is computed on the same nodes, or to the reported error.
     options = {"tolerance": TOLERANCE * (1 + 100 * (model.activation.name == "softmax1"))} | options
-    return ho.expected_update(model, state, noise=True, **options)
+    closed = model.activation.name in ("linear", "erf")
+    method = "auto" if closed else "quasi_monte_carlo"
+    return ho.expected_update(model, state, noise=True, method=method, **options)
 
 
 def with_signal(model, signal, offset=None):

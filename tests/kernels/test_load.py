@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -72,6 +73,31 @@ def test_damaged_cache_file_is_written_again(tmp_path, monkeypatch):
     load._loaded.pop(activation)
     load.load_kernel(activation)
     assert path.read_bytes() == good
+
+
+def test_cached_kernel_serves_a_second_process(tmp_path):
+    """The first one compiles it; the second one reads what numba wrote to disk."""
+    script = """
+import sympy as sp, headode as ho
+score = 2 + sp.sin(sp.Symbol("s"))
+ho.register_activation(ho.Activation("wave", score, "per_head", average=True))
+model = ho.Model(2, 1, ho.Signal.one_hot([1.0]), "wave")
+state = ho.OrderParameters([[0.5]], [[0.3]])
+print(ho.expected_update(model, state, tolerance=0.1).risk)
+"""
+    runs = [
+        subprocess.run(
+            [sys.executable, "-c", script],
+            env=os.environ | {"HEADODE_CACHE_DIR": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        for _ in range(2)
+    ]
+    assert runs[0].returncode == runs[1].returncode == 0, runs[1].stderr
+    assert runs[0].stdout == runs[1].stdout
+    assert list(tmp_path.glob("__pycache__/*.nbc"))
 
 
 def test_registered_softmax_twin_gives_the_same_terms(tmp_path, monkeypatch):

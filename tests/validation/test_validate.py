@@ -7,6 +7,7 @@ import pytest
 import xarray as xr
 
 from headode import ArgumentError, Interrupted, Model, OrderParameters, Signal, validate
+from headode.plotting import report_figures
 from headode.trajectory import load_dataset
 
 SIGNAL = Signal.sign_flips(mean=[1.0, 0.0], amplitude=[0.0, 1.5])
@@ -56,7 +57,7 @@ def test_the_same_seed_gives_the_same_report(report):
 
 
 def test_report_is_written_as_a_whole_folder(report, tmp_path):
-    folder = report.save(tmp_path / "report")
+    folder = report.save(tmp_path / "report", figures=report_figures(report))
     assert [path.name for path in tmp_path.iterdir()] == ["report"]
     assert json.loads((folder / "report.json").read_text()) == report.to_dict()
     for name, dataset in {

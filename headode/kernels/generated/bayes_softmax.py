@@ -57,6 +57,37 @@ def _exp(value):
     return y * _from_bits((_bits(shifted) + 1023) << 52)
 
 
+@njit(fastmath={"contract"}, error_model="numpy")
+def _log(value):
+    """The logarithm of a positive normal number, without a call or a branch.
+
+    value = 2ᵏ m with m in [√½, √2), and log m = 2 artanh f with f = (m − 1)/(m + 1).
+    """
+    bits = _bits(value)
+    k = (bits - 4604544271217802189) >> 52
+    m = _from_bits(bits - (k << 52))
+    f = (m - 1.0) / (m + 1.0)
+    r = f * f
+    y = 0.047619047619047616
+    y = y * r + 0.05263157894736842
+    y = y * r + 0.058823529411764705
+    y = y * r + 0.06666666666666667
+    y = y * r + 0.07692307692307693
+    y = y * r + 0.09090909090909091
+    y = y * r + 0.1111111111111111
+    y = y * r + 0.14285714285714285
+    y = y * r + 0.2
+    y = y * r + 0.3333333333333333
+    return k * 0.6931471803691238 + (2.0 * f + (2.0 * f * r * y + k * 1.9082149292705877e-10))
+
+
+@njit(fastmath={"contract"}, error_model="numpy")
+def _log1p(value):
+    """log(1 + value) for value ≥ 0, correcting the rounding of 1 + value."""
+    u = 1.0 + value
+    return _log(u) + (value - (u - 1.0)) / u
+
+
 @njit(cache=True, nogil=True, fastmath={"reassoc", "contract", "nsz"}, error_model="numpy")
 def accumulate(
     nodes,
@@ -236,3 +267,38 @@ def accumulate(
                             marked_sum[c, h, k] += total
                         else:
                             other_sum[h, k] += probability * total
+
+
+@njit(cache=True, nogil=True, fastmath={"reassoc", "contract", "nsz"}, error_model="numpy")
+def token_law(nodes, means, y, first, second):
+    """The pooled log-rate of a token at Gaussian nodes, and its derivatives.
+
+    nodes: (H, N) deviations of the fields; means: (H,) of the shifted fields. Receives
+    y = log Σ_h w_h (N,), ∂_h y (H, N), and w_h''/Σ_k w_k (H, N).
+    """
+    heads, count = nodes.shape
+    lanes = 64
+    score = np.empty((heads, lanes))
+    top = np.empty(lanes)
+    total = np.empty(lanes)
+    for base in range(0, count, lanes):
+        size = min(lanes, count - base)
+        for i in range(size):
+            top[i] = -1e300
+            total[i] = 0.0
+        for h in range(heads):
+            for i in range(size):
+                s = nodes[h, base + i] + means[h]
+                score[h, i] = s
+                top[i] = max(top[i], score[h, i])
+        for h in range(heads):
+            for i in range(size):
+                score[h, i] = _exp(score[h, i] - top[i])
+                total[i] += score[h, i]
+        for h in range(heads):
+            for i in range(size):
+                share = score[h, i] / total[i]
+                first[h, base + i] = share
+                second[h, base + i] = share
+        for i in range(size):
+            y[base + i] = top[i] + _log(total[i])

@@ -271,3 +271,39 @@ def accumulate(
                             marked_sum[c, h, k] += total
                         else:
                             other_sum[h, k] += probability * total
+
+
+@njit(cache=True, nogil=True, fastmath={"reassoc", "contract", "nsz"}, error_model="numpy")
+def token_law(nodes, means, y, first, second):
+    """The pooled log-rate of a token at Gaussian nodes, and its derivatives.
+
+    nodes: (H, N) deviations of the fields; means: (H,) of the shifted fields. Receives
+    y = log Σ_h w_h (N,), ∂_h y (H, N), and w_h''/Σ_k w_k (H, N).
+    """
+    heads, count = nodes.shape
+    lanes = 64
+    score = np.empty((heads, lanes))
+    top = np.empty(lanes)
+    total = np.empty(lanes)
+    for base in range(0, count, lanes):
+        size = min(lanes, count - base)
+        for i in range(size):
+            top[i] = -1e300
+            total[i] = 0.0
+        for h in range(heads):
+            for i in range(size):
+                s = nodes[h, base + i] + means[h]
+                score[h, i] = ((s - (1.0 / 2.0)*_exp(s)) if (s < -18.0) else (_log(_log1p(_exp(s)))) if (s < 36.0) else (_log(s)))
+                top[i] = max(top[i], score[h, i])
+        for h in range(heads):
+            for i in range(size):
+                score[h, i] = _exp(score[h, i] - top[i])
+                total[i] += score[h, i]
+        for h in range(heads):
+            for i in range(size):
+                share = score[h, i] / total[i]
+                s = nodes[h, base + i] + means[h]
+                first[h, base + i] = share * (((-(1.0 / 2.0)*(_exp(s) - 2.0)) if (s < -18.0) else (_exp(s)/((_exp(s) + 1.0)*_log1p(_exp(s)))) if (s < 36.0) else ((1.0 / (s)))))
+                second[h, base + i] = share * (((((1.0 / 4.0))*(_exp(2.0*s) - 6.0*_exp(s) + 4.0)) if (s < -18.0) else (_exp(s)/(((_exp(s) + 1.0) * (_exp(s) + 1.0))*_log1p(_exp(s)))) if (s < 36.0) else (0.0)))
+        for i in range(size):
+            y[base + i] = top[i] + _log(total[i])

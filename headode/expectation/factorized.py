@@ -1,0 +1,234 @@
+"""Expected updates by token factorization: a race of clocks replaces the sum over tokens.
+
+For pooled activations one clock per token suffices: what matters of a token is the law of its
+pooled log-rate y, an average over the rank of Q, whatever the number of tokens. For per-head
+activations each head has a clock of its own, and the risk is a sum over pairs of heads
+(theory: tokens).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from headode._checks import Array
+from headode.expectation.clock import LogRates, run_race
+from headode.expectation.clock_pairs import PairGradients, pair_gradients
+from headode.expectation.gaussian_rule import NODES, GaussianRule, gaussian_rule
+from headode.expectation.symmetry import Symmetry
+from headode.expectation.terms import ExpectedUpdate
+from headode.expectation.threads import run_all, single_threaded_blas
+from headode.kernels.load import load_token_law
+from headode.model import Model
+from headode.order_parameters import OrderParameters
+
+# An evaluation at a nominal tolerance is accurate to about a hundredth of it. The result comes from
+# one at FINE times the asked tolerance; the reported error is SAFETY times its distance to one at
+# COARSE times, whose own error is ten times larger but may by chance be small in every entry.
+FINE, COARSE, SAFETY = 0.3, 3.0, 3.0
+# Roundoff below; above, the rules' error formulas do not apply.
+SMALLEST_TOLERANCE, LARGEST_TOLERANCE = 1e-12, 1e-3
+# Gaussian nodes of one law: beyond, the tensor rule is not worth its time.
+LARGEST_NODES = 1 << 19
+
+
+@dataclass
+class Gradients:
+    """Expected derivatives of −m_v E A_ε + ½ q_v E Σ A² with respect to the fields.
+
+    Attributes:
+        marked: E A_ε.
+        squared: E Σ A².
+        first: (S + 1, H); row 0 summed over the unmarked tokens, row s + 1 given component s.
+        second: (S + 1, H, H).
+        nodes: number of Gaussian nodes used.
+    """
+
+    marked: float
+    squared: float
+    first: Array
+    second: Array
+    nodes: int
+
+    @classmethod
+    def zero(cls, laws: int, heads: int) -> Gradients:
+        """To be added to."""
+        return cls(0.0, 0.0, np.zeros((laws, heads)), np.zeros((laws, heads, heads)), 0)
+
+
+class Factorized:
+    """Evaluates risk, G and C of one model with a normalized activation; not N.
+
+    Args:
+        model: its activation must be per head or pooled.
+        tolerance: target of the largest error of risk, G and C.
+    """
+
+    def __init__(self, model: Model, *, tolerance: float = 1e-6) -> None:
+        self._model = model
+        self._tolerance = min(max(tolerance, SMALLEST_TOLERANCE), LARGEST_TOLERANCE)
+        self._law = load_token_law(model.activation)
+        self._scale = 1.0 / model.heads if model.activation.average else 1.0
+
+    def __call__(self, state: OrderParameters) -> ExpectedUpdate:
+        """The expected updates at this state, without the learning-rate noise.
+
+        Raises:
+            TooManyNodes: if the fields of a pooled activation vary in too many directions.
+        """
+        with single_threaded_blas():
+            fine = self._assemble(state, FINE * self._tolerance)
+            coarse = self._assemble(state, COARSE * self._tolerance)
+        error = max(SMALLEST_TOLERANCE, SAFETY * _distance(fine, coarse))
+        return replace(fine, error=error)
+
+    def _assemble(self, state: OrderParameters, tolerance: float) -> ExpectedUpdate:
+        model, signal = self._model, self._model.signal
+        means, covariances = _field_laws(model, state)
+        if model.tokens == 1 and model.activation.null == 0.0:
+            sums = self._certain(means)
+        elif model.activation.normalization == "pooled":
+            sums = self._pooled(state, means, covariances, tolerance)
+        else:
+            sums = self._per_head(state, means, covariances, tolerance)
+        weights = signal.probabilities
+        G = np.einsum("s,sh,sf->hf", weights, sums.first[1:], signal.means)
+        if not signal.is_discrete:
+            carried = np.einsum("gf,sfe->sge", state.M, signal.covariances)
+            G += np.einsum("s,shg,sgf->hf", weights, sums.second[1:], carried)
+        C = np.tensordot(weights, sums.second[1:], 1) + sums.second[0]
+        C = 0.5 * (C + C.T)
+        offset_gradient = -(weights @ sums.first[1:] + sums.first[0])
+        if model.is_nishimori:
+            C += np.diag(offset_gradient)
+        symmetry = Symmetry.of(model, state)
+        if symmetry:
+            G, C = symmetry.project_rows(G), symmetry.project_matrix(C)
+            offset_gradient = symmetry.project_heads(offset_gradient)
+        level = 1.0 + model.label_noise**2
+        return ExpectedUpdate(
+            risk=0.5 * (level - 2 * state.m_v * sums.marked + state.q_v * sums.squared),
+            G=G,
+            C=C,
+            N=None,
+            marked_attention=sums.marked,
+            squared_attention=sums.squared,
+            value_noise=None,
+            offset_gradient=offset_gradient,
+            error=0.0,
+            method="factorized",
+            nodes=sums.nodes,
+        )
+
+    def _certain(self, means: Array) -> Gradients:
+        """A single token without a rival gets all the weight, whatever its score."""
+        weight = (
+            1.0
+            if self._model.activation.normalization == "pooled"
+            else self._scale * means.shape[1]
+        )
+        return replace(Gradients.zero(*means.shape), marked=weight, squared=weight**2)
+
+    def _pooled(
+        self, state: OrderParameters, means: Array, covariances: Array, tolerance: float
+    ) -> Gradients:
+        """One race of the tokens' pooled rates."""
+        return self._race(means, covariances, (state.m_v, state.q_v), tolerance)
+
+    def _race(
+        self, means: Array, covariances: Array, alpha: tuple[float, float], tolerance: float
+    ) -> Gradients:
+        """A race of rates Σ_h w_h, with derivatives with respect to the fields of the heads."""
+        model = self._model
+        nodes_tolerance = NODES * tolerance / model.tokens
+        rules: dict[bytes, GaussianRule] = {}
+        parts = []
+        for mean, covariance in zip(means, covariances, strict=True):
+            key = covariance.tobytes()
+            if key not in rules:
+                rules[key] = gaussian_rule(covariance, nodes_tolerance, LARGEST_NODES)
+            rule = rules[key]
+            y, shares = np.empty(len(rule.weights)), np.empty((2, *rule.nodes.shape))
+            parts.append((rule, y, shares))
+            self._law(rule.nodes, mean, y, *shares)
+        laws = [LogRates.padded(y, rule.weights) for rule, y, _ in parts]
+        null = model.activation.null
+        weights = model.signal.probabilities
+        race = run_race(laws, weights, model.tokens, null, alpha, tolerance)
+        first, second = np.empty(means.shape), np.empty((*means.shape, means.shape[1]))
+        for s, (rule, y, (share, lowered)) in enumerate(parts):
+            slopes = race.slopes[s][: len(y)] * rule.weights
+            bends = race.bends[s][: len(y)] * rule.weights
+            first[s] = share @ slopes
+            second[s] = (share * (bends - slopes)) @ share.T + np.diag(lowered @ slopes)
+        return Gradients(race.marked, race.squared, first, second, len(laws[0].y))
+
+    def _per_head(
+        self, state: OrderParameters, means: Array, covariances: Array, tolerance: float
+    ) -> Gradients:
+        """A race for each head, and one with two clocks for each pair of heads."""
+        model = self._model
+        H, scale, activation = model.heads, self._scale, model.activation
+        tolerance /= max(1.0, (scale * H) ** 2)  # so many terms add up
+        total = Gradients.zero(*means.shape)
+        alpha = (scale * state.m_v, scale**2 * state.q_v)
+        for h in range(H):
+            one = self._race(
+                np.ascontiguousarray(means[:, [h]]),
+                np.ascontiguousarray(covariances[:, [h]][:, :, [h]]),
+                alpha,
+                tolerance,
+            )
+            total.marked += scale * one.marked
+            total.squared += scale**2 * one.squared
+            total.first[:, h] += one.first[:, 0]
+            total.second[:, h, h] += one.second[:, 0, 0]
+            total.nodes += one.nodes
+        pairs = [(h, k) for h in range(H) for k in range(h)]
+        results: list[PairGradients | None] = [None] * len(pairs)
+
+        def evaluate(index: int) -> None:
+            index_pair = list(pairs[index])
+            results[index] = pair_gradients(
+                self._law,
+                means[:, index_pair],
+                covariances[:, index_pair][:, :, index_pair],
+                model.signal.probabilities,
+                model.tokens,
+                activation.null,
+                tolerance,
+            )
+
+        run_all(evaluate, [(index,) for index in range(len(pairs))], parallel=len(pairs) > 1)
+        for pair, result in zip(pairs, results, strict=True):
+            assert result is not None
+            total.squared += 2 * scale**2 * result.overlap
+            index = np.array(pair)
+            total.first[:, index] += alpha[1] * result.first
+            total.second[:, index[:, None], index] += alpha[1] * result.second
+        return total
+
+
+def _distance(one: ExpectedUpdate, two: ExpectedUpdate) -> float:
+    """The largest difference of two evaluations."""
+    return max(
+        abs(one.risk - two.risk),
+        abs(one.marked_attention - two.marked_attention),
+        abs(one.squared_attention - two.squared_attention),
+        float(np.abs(one.offset_gradient - two.offset_gradient).max()),
+        float(np.abs(one.G - two.G).max()),
+        float(np.abs(one.C - two.C).max()),
+    )
+
+
+def _field_laws(model: Model, state: OrderParameters) -> tuple[Array, Array]:
+    """Means (S + 1, H) and covariances (S + 1, H, H) of a token's shifted fields.
+
+    Row 0 is an unmarked token's, row s + 1 the marked one's under component s.
+    """
+    signal = model.signal
+    shift = -model.offsets(state)
+    means = np.concatenate([shift[None], signal.means @ state.M.T + shift])
+    spread = np.einsum("hf,sfg,kg->shk", state.M, signal.covariances, state.M)
+    return means, np.concatenate([state.Q[None], state.Q + spread])
