@@ -368,10 +368,10 @@ def test_report_that_cannot_be_written(
     folder: Path, invoke: Invoke, stand_in: StandIn, temporary: Path
 ) -> None:
     class FullDisk(StandInReport):
-        def save(self, folder: Path, *, force: bool = False) -> Path:
+        def save(self, folder: Path, *, figures: dict[str, object], force: bool = False) -> Path:
             if Path(folder).absolute().parent != temporary:
                 raise OSError(28, "No space left on device")
-            return super().save(folder, force=force)
+            return super().save(folder, figures=figures, force=force)
 
     stand_in(VALIDATE, FullDisk(agrees=True))
     result = invoke("validate", "config.yaml")

@@ -35,9 +35,9 @@ PUBLIC = {
     "offset_learning_rate, batch_size, weight_decay, count, spacing, dimension, runs, method, "
     "seed, workers, progress, configuration)",
     "validate": "(model, state, time, times, learning_rate, value_learning_rate, "
-    "offset_learning_rate, batch_size, weight_decay, count, spacing, method, tolerance, rtol, "
-    "atol, integrator, dimension, runs, simulation_method, seed, workers, level, progress, "
-    "configuration)",
+    "offset_learning_rate, batch_size, weight_decay, count, spacing, comparisons, level, method, "
+    "tolerance, rtol, atol, integrator, dimension, runs, simulation_method, seed, workers, "
+    "progress, configuration)",
 }
 
 
