@@ -28,7 +28,8 @@ from headode.order_parameters import OrderParameters
 # COARSE times, whose own error is ten times larger but may by chance be small in every entry.
 FINE, COARSE, SAFETY = 0.3, 3.0, 3.0
 # Roundoff below; above, the rules' error formulas do not apply.
-SMALLEST_TOLERANCE, LARGEST_TOLERANCE = 1e-12, 1e-3
+SMALLEST_TOLERANCE, LARGEST_TOLERANCE = 1e-11, 1e-3
+ROUNDOFF = 1e-12
 # Gaussian nodes of one law: beyond, the tensor rule is not worth its time.
 LARGEST_NODES = 1 << 19
 
@@ -68,6 +69,8 @@ class Factorized:
     def __init__(self, model: Model, *, tolerance: float = 1e-6) -> None:
         self._model = model
         self._tolerance = min(max(tolerance, SMALLEST_TOLERANCE), LARGEST_TOLERANCE)
+        # Tightened where an error turns out too large, and left so for the rest of a trajectory.
+        self._nominal = self._tolerance
         self._law = load_token_law(model.activation)
         self._scale = 1.0 / model.heads if model.activation.average else 1.0
 
@@ -78,9 +81,18 @@ class Factorized:
             TooManyNodes: if the fields of a pooled activation vary in too many directions.
         """
         with single_threaded_blas():
-            fine = self._assemble(state, FINE * self._tolerance)
-            coarse = self._assemble(state, COARSE * self._tolerance)
-        error = max(SMALLEST_TOLERANCE, SAFETY * _distance(fine, coarse))
+            terms = self._evaluate(state)
+            while terms.error > self._tolerance and self._nominal > SMALLEST_TOLERANCE:
+                shrink = min(0.5, 0.5 * self._tolerance / terms.error)
+                self._nominal = max(shrink * self._nominal, SMALLEST_TOLERANCE)
+                terms = self._evaluate(state)
+        return terms
+
+    def _evaluate(self, state: OrderParameters) -> ExpectedUpdate:
+        """The terms at the current nominal tolerance, with their error."""
+        fine = self._assemble(state, FINE * self._nominal)
+        coarse = self._assemble(state, COARSE * self._nominal)
+        error = max(ROUNDOFF, SAFETY * _distance(fine, coarse))
         return replace(fine, error=error)
 
     def _assemble(self, state: OrderParameters, tolerance: float) -> ExpectedUpdate:

@@ -25,10 +25,6 @@ def test_heads_move_together_then_split_feature_by_feature(seed):
     run = ho.integrate(MODEL, state, time=2000.0, tolerance=1e-4)
     M = run.M.values
 
-    # Unspecialized phase: half-way to the mean signal, the heads differ little against it.
-    half_way = int(np.argmax(M[:, :, 0].mean(axis=1) > 1.0))
-    assert M[half_way].std(axis=0).max() < 0.1 * M[half_way, :, 0].mean()
-
     # Feature 2, of variance 3.24, splits first; at M ≈ 1.2 to 1.4, long before M = 2.
     second, third = split_time(run, 1), split_time(run, 2)
     assert second < third
@@ -36,6 +32,12 @@ def test_heads_move_together_then_split_feature_by_feature(seed):
     assert 1.0 < M[at_split, :, 0].mean() < 1.5
     assert 50 < second < 150
     assert 150 < third < 700
+
+    # Unspecialized phase: half-way to where they will split, the heads differ little against the
+    # mean signal that they have learned.
+    mean = M[:, :, 0].mean(axis=1)
+    half_way = int(np.argmax(mean > 0.5 * mean[at_split]))
+    assert M[half_way].std(axis=0).max() < 0.1 * mean[half_way]
 
     # In the end there is one head at each support point.
     distances = np.linalg.norm(M[-1][:, None] - SIGNAL.means, axis=2)
