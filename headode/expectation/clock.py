@@ -83,7 +83,7 @@ class Grid:
             tolerance: target absolute error.
         """
         cut = TAIL * tolerance
-        y, masses = np.stack([_histogram(law) for law in laws], axis=1)
+        y, masses = _coarse_laws(laws)
         lowest, highest = -float(y.max()), -float(y.min())
 
         def has_begun(x: float) -> bool:
@@ -112,16 +112,21 @@ def _bisect(condition: Callable[[float], bool], low: float, high: float) -> floa
     return high if condition(low) else low
 
 
-def _histogram(law: LogRates) -> Array:
-    """(2, bins): ends of bins of y, and their weights; few nodes stay as they are."""
-    if law.y.size <= HISTOGRAM_BINS:
-        missing = HISTOGRAM_BINS - law.y.size
-        return np.stack(
-            [np.pad(law.y, (0, missing), mode="edge"), np.pad(law.weights, (0, missing))]
-        )
-    low, high = float(law.y.min()), float(law.y.max())
-    masses, edges = np.histogram(law.y, HISTOGRAM_BINS, (low, high + 1e-9), weights=law.weights)
-    return np.stack([edges[1:], masses])
+def _coarse_laws(laws: Sequence[LogRates]) -> Array:
+    """(2, laws, bins): values of y and their weights, many nodes gathered in a histogram."""
+    parts = []
+    for law in laws:
+        y, weights = law.y, law.weights
+        if y.size > HISTOGRAM_BINS:
+            span = float(y.min()), float(y.max()) + 1e-9
+            weights, edges = np.histogram(y, HISTOGRAM_BINS, span, weights=weights)
+            y = edges[1:]
+        parts.append((y, weights))
+    gathered = np.zeros((2, len(laws), max(y.size for y, _ in parts)))
+    for index, (y, weights) in enumerate(parts):
+        gathered[0, index] = y[-1]  # padding, of weight zero
+        gathered[:, index, : y.size] = y, weights
+    return gathered
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,8 @@ FINE, COARSE, SAFETY = 0.3, 3.0, 3.0
 # Roundoff below; above, the rules' error formulas do not apply.
 SMALLEST_TOLERANCE, LARGEST_TOLERANCE = 1e-11, 1e-3
 ROUNDOFF = 1e-12
+# Along a trajectory the error is estimated anew at every so many evaluations, and kept in between.
+CHECK_EVERY = 8
 # Gaussian nodes of one law: beyond, the tensor rule is not worth its time.
 LARGEST_NODES = 1 << 19
 
@@ -61,6 +63,8 @@ class Gradients:
 class Factorized:
     """Evaluates risk, G and C of one model with a normalized activation; not N.
 
+    The first call estimates the error, and every eighth one after it; others repeat the last one.
+
     Args:
         model: its activation must be per head or pooled.
         tolerance: target of the largest error of risk, G and C.
@@ -71,6 +75,7 @@ class Factorized:
         self._tolerance = min(max(tolerance, SMALLEST_TOLERANCE), LARGEST_TOLERANCE)
         # Tightened where an error turns out too large, and left so for the rest of a trajectory.
         self._nominal = self._tolerance
+        self._calls, self._last_error = 0, 0.0
         self._law = load_token_law(model.activation)
         self._scale = 1.0 / model.heads if model.activation.average else 1.0
 
@@ -80,12 +85,17 @@ class Factorized:
         Raises:
             TooManyNodes: if the fields of a pooled activation vary in too many directions.
         """
+        self._calls += 1
         with single_threaded_blas():
+            if self._calls % CHECK_EVERY != 1:
+                terms = self._assemble(state, FINE * self._nominal)
+                return replace(terms, error=self._last_error)
             terms = self._evaluate(state)
             while terms.error > self._tolerance and self._nominal > SMALLEST_TOLERANCE:
                 shrink = min(0.5, 0.5 * self._tolerance / terms.error)
                 self._nominal = max(shrink * self._nominal, SMALLEST_TOLERANCE)
                 terms = self._evaluate(state)
+        self._last_error = terms.error
         return terms
 
     def _evaluate(self, state: OrderParameters) -> ExpectedUpdate:
@@ -182,7 +192,8 @@ class Factorized:
         """A race for each head, and one with two clocks for each pair of heads."""
         model = self._model
         H, scale, activation = model.heads, self._scale, model.activation
-        tolerance /= max(1.0, (scale * H) ** 2)  # so many terms add up
+        # An entry of G and C is a sum of H terms with the factor scale²; the risk, of H².
+        tolerance /= (scale * H) ** 2 if scale == 1.0 else scale**2 * H
         total = Gradients.zero(*means.shape)
         alpha = (scale * state.m_v, scale**2 * state.q_v)
         for h in range(H):
