@@ -160,41 +160,50 @@ def _vary(
     length: int,
     null: float,
 ) -> PairGradients:
-    """The overlap and its first variation, contracted with the derivatives of every law."""
-    weighted = one * outer[:, None, None]
-    transposed = two.swapaxes(-1, -2)
-    # 1 − n without cancellation: P(h has rung) + P(k has rung) − P(both have).
-    missed = (
-        weighted[:, 0].sum(axis=-1)[:, :, None] + np.einsum("sym,sm->sy", two[:, 0], outer)[:, None]
-    )
-    missed -= weighted[:, 0] @ transposed[:, 0]
-    rho = weighted[:, 3] @ transposed[:, 3]
-    n_marked = 1.0 - np.tensordot(probabilities, missed[1:], 1)
-    rho_marked = np.tensordot(probabilities, rho[1:], 1)
+    """The overlap and its first variation, contracted with the derivatives of every law.
+
+    Works law by law: arrays that fit into the cache are also spared the system's page faults.
+    """
+    one *= outer[:, None, None]
+    missed, rho = _joint(one[0], two[0], outer[0])
+    n_marked, rho_marked = np.ones_like(missed), np.zeros_like(rho)
+    for p, *law in zip(probabilities, one[1:], two[1:], outer[1:], strict=True):
+        missed_marked, rung_marked = _joint(*law)
+        n_marked -= p * missed_marked
+        rho_marked += p * rung_marked
     L = length
     survival = np.multiply.outer(*(np.exp(-null * grid.times) for grid in grids))
-    whole, less_one, less_two = survivors(missed[0], L, survival * grids[0].step * grids[1].step)
-    overlap = float((rho_marked * whole).sum())
-    overlap += (L - 1) * float((rho[0] * n_marked * less_one).sum())
+    whole, less_one, less_two = survivors(missed, L, survival * grids[0].step * grids[1].step)
+    overlap = float(np.vdot(rho_marked, whole))
+    overlap += (L - 1) * float(np.vdot(rho * less_one, n_marked))
 
-    # ψ = ∫∫ [rung (ag)_h (ag)_k + none g_h g_k] for the marked token, then for the others.
-    rung, none = np.empty((2, len(one), *rho_marked.shape))
-    rung[1:], none[1:] = whole, (L - 1) * rho[0] * less_one
-    rung[0], none[0] = (L - 1) * n_marked * less_one, rho_marked * less_one
+    # ψ = ∫∫ [rung (ag)_h (ag)_k + none g_h g_k] for the marked token, and for the others together.
+    marked = whole, (L - 1) * rho * less_one
+    none = rho_marked * less_one
     if L > 2:
-        none[0] += (L - 2) * rho[0] * n_marked * less_two
-    none[0] *= L - 1
-
-    first, second = np.zeros((len(one), 2)), np.zeros((len(one), 2, 2))
-    weighted[:, 0] = outer[:, None] - weighted[:, 0]  # from 1 − g to g
-    two[:, 0] = 1.0 - two[:, 0]
-    for weight, rows in ((none, slice(0, 3)), (rung, slice(3, 6))):
-        against = weight[:, None] @ two[:, rows]
-        flat = len(one), 3, -1
-        pairing = weighted[:, rows].reshape(flat) @ against.reshape(flat).swapaxes(1, 2)
-        first += np.stack([pairing[:, 1, 0], pairing[:, 0, 1]], axis=1)
-        mixed = pairing[:, 1, 1]
-        second += np.stack([pairing[:, 2, 0], mixed, mixed, pairing[:, 0, 2]], axis=1).reshape(
-            -1, 2, 2
-        )
+        none += (L - 2) * rho * n_marked * less_two
+    others = (L - 1) * n_marked * less_one, (L - 1) * none
+    first, second = np.empty((len(one), 2)), np.empty((len(one), 2, 2))
+    for s in range(len(one)):
+        one[s, 0] = outer[s] - one[s, 0]  # from 1 − g to g
+        two[s, 0] = 1.0 - two[s, 0]
+        rung, none = marked if s else others
+        pairing = _pairing(one[s, :3], none, two[s, :3])
+        pairing += _pairing(one[s, 3:], rung, two[s, 3:])
+        first[s] = pairing[1, 0], pairing[0, 1]
+        second[s] = [[pairing[2, 0], pairing[1, 1]], [pairing[1, 1], pairing[0, 2]]]
     return PairGradients(overlap, first, second)
+
+
+def _joint(weighted: Array, two: Array, outer: Array) -> tuple[Array, Array]:
+    """1 − n, without cancellation, and ρ, from the tables of one law."""
+    missed = weighted[0].sum(axis=-1)[:, None] + two[0] @ outer
+    missed -= weighted[0] @ two[0].T  # P(h has rung) + P(k has rung) − P(both have)
+    return missed, weighted[3] @ two[3].T
+
+
+def _pairing(one: Array, weight: Array, two: Array) -> Array:
+    """Σ_xym weight(x, y) one_i(x, m) two_j(y, m) for i, j = 0, 1, 2."""
+    against = weight @ two
+    result: Array = one.reshape(3, -1) @ against.reshape(3, -1).T
+    return result
