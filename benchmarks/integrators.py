@@ -37,6 +37,7 @@ def measure(config: Config, integrator: str, tighter: float = 1.0) -> tuple[obje
         offset_learning_rate=training.offset_learning_rate,
         batch_size=training.batch_size,
         weight_decay=training.weight_decay,
+        method="quasi_monte_carlo",
         tolerance=TOLERANCE,
         rtol=1e-6 / tighter,
         atol=1e-9 / tighter,
