@@ -19,7 +19,7 @@ from headode.plotting import (
 from headode.plotting.runs import standard_error
 from headode.plotting.style import QUIET, head_look
 
-LONG = register_activation(Activation("long_" * 20 + "name", "exp", "pooled")).name
+LONG = "long_" * 20 + "name"
 
 INTEGRATIONS = {
     "staged": {},
@@ -50,6 +50,11 @@ INTEGRATIONS = {
     "split at once": {"splits": {2: 1e-4, 3: 100.0}},
     "splits together": {"splits": {2: 50.0, 3: 51.0}},
 }
+
+
+@pytest.fixture(autouse=True)
+def _long_name_is_registered():
+    register_activation(Activation(LONG, "exp", "pooled"))
 
 
 def panels(figure):
