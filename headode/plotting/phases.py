@@ -2,7 +2,7 @@
 
 The rule. The *spread* along feature f is the standard deviation of ``M_hf`` over the heads (of a
 simulation: its median over the runs, which does not care which heads chose which side). Feature f
-*splits* when its spread is, at the last computed time, at least a quarter of the natural scale of
+*splits* when its spread is, at the last computed time, at least an eighth of the natural scale of
 the feature: the standard deviation of θ_f, or its root mean square if θ_f does not vary. The split
 is dated by the last upward crossing of half of that final spread, so that a head's excursion and
 return is not taken for a split; between two recorded times the crossing is interpolated linearly.
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 # Final spread of a split feature, in units of the feature's natural scale.
-SIGNIFICANT = 0.25
+SIGNIFICANT = 0.125
 # Splits within this factor in time share one phase: on a picture they are one event.
 SAME_EVENT = 1.1
 # A phase is shown at the last time at which no later split has this fraction of its final spread.
