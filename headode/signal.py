@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -245,6 +246,10 @@ class Signal:
 
     def flip_symmetric_features(self) -> tuple[int, ...]:
         """Features f whose sign can be flipped without changing the law: θ_f → −θ_f."""
+        return self._flip_symmetric
+
+    @cached_property  # asked for at every evaluation along a trajectory
+    def _flip_symmetric(self) -> tuple[int, ...]:
         reference = self._component_table(self.means, self.covariances)
         symmetric = []
         for f in range(self.features):

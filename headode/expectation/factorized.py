@@ -111,7 +111,7 @@ class Factorized:
         if model.tokens == 1 and model.activation.null == 0.0:
             sums = self._certain(means)
         elif model.activation.normalization == "pooled":
-            sums = self._pooled(state, means, covariances, tolerance)
+            sums = self._race(means, covariances, (state.m_v, state.q_v), tolerance)
         else:
             sums = self._per_head(state, means, covariances, tolerance)
         weights = signal.probabilities
@@ -151,12 +151,6 @@ class Factorized:
             else self._scale * means.shape[1]
         )
         return replace(Gradients.zero(*means.shape), marked=weight, squared=weight**2)
-
-    def _pooled(
-        self, state: OrderParameters, means: Array, covariances: Array, tolerance: float
-    ) -> Gradients:
-        """One race of the tokens' pooled rates."""
-        return self._race(means, covariances, (state.m_v, state.q_v), tolerance)
 
     def _race(
         self, means: Array, covariances: Array, alpha: tuple[float, float], tolerance: float

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from headode._files import whole_file
 from headode.activation import BUILTIN, Activation
 
 Kernel = Callable[..., None]
@@ -70,10 +71,8 @@ def _user_module(activation: Activation) -> ModuleType:
     path = cache_folder() / f"{name}.py"
     if not path.exists() or path.read_bytes() != source:
         # Several workers may do this at once: each writes its own file and renames it into place.
-        handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".part")
-        with os.fdopen(handle, "wb") as file:
-            file.write(source)
-        os.replace(temporary, path)
+        with whole_file(path) as temporary:
+            temporary.write_bytes(source)
     return _import_file(f"headode_user_{name}", path)
 
 
