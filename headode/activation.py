@@ -68,6 +68,14 @@ class Activation:
             raise ArgumentError("average", "be False unless normalization is per_head", True)
 
     @property
+    def is_exponential(self) -> bool:
+        """Whether w(x) = e^x, so that adding a number to a field multiplies the score."""
+        if isinstance(self.score, str):
+            return self.score == "exp"
+        # Told by its name, since SymPy is not imported for this.
+        return type(self.score).__name__ == "exp" and bool(self.score.args[0].is_Symbol)
+
+    @property
     def takes_prefactor(self) -> bool:
         """Whether the weights carry the model's prefactor c (element-wise activations do)."""
         return self.normalization == "none"

@@ -15,118 +15,18 @@ the token's log-rate y alone; its derivatives are the expected slope and bend of
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from headode._checks import Array
-from headode.expectation.threads import run_all
-from headode.kernels.generated.clock import LANES, adjoint_sums, survival_sums
-
-# Nodes × grid points below which several threads do not pay, and nodes of one task.
-SMALLEST_PARALLEL_WORK = 1 << 18
-TASK_NODES = 1 << 11
+from headode.expectation.log_rates import LogRates, averaged_functions
+from headode.kernels.lattice import answer, ring
 
 # Fraction of the tolerance that each cut-off tail may contribute.
 TAIL = 1e-2
-# Units in the exponent for the powers of the frequency beside its exponential decay.
-POWERS = 9.0
-HISTOGRAM_BINS = 256
-
-
-@dataclass(frozen=True)
-class LogRates:
-    """The law of a token's log-rate: nodes y (N,) with weights (N,), N a multiple of the lanes."""
-
-    y: Array
-    weights: Array
-
-    @classmethod
-    def padded(cls, y: Array, weights: Array) -> LogRates:
-        """Pad with copies of the last node, of weight zero."""
-        missing = -len(y) % LANES
-        return cls(np.pad(y, (0, missing), mode="edge"), np.pad(weights, (0, missing)))
-
-
-@dataclass(frozen=True)
-class Grid:
-    """Points x_j = start + j·step of a clock's logarithmic time, with step = log 2 / chains."""
-
-    start: float
-    points: int
-    chains: int
-
-    @property
-    def step(self) -> float:
-        """Distance of neighbors."""
-        return math.log(2) / self.chains
-
-    @property
-    def times(self) -> Array:
-        """e^x, kept finite."""
-        times: Array = np.exp(np.minimum(self.start + self.step * np.arange(self.points), 700.0))
-        return times
-
-    @classmethod
-    def covering(cls, laws: Sequence[LogRates], length: int, tolerance: float) -> Grid:
-        """From before any token has rung until none is left, fine enough for the tolerance.
-
-        The Fourier transform of the integrand, a product of Gamma functions, decays like e^{−πk/2};
-        the trapezoidal rule's error is its value at k = 2π/step. (Gaussian scores would make it
-        decay faster, but their nodes, being discrete, do not.)
-
-        Args:
-            laws: of an unmarked token's log-rate, then of the marked one's.
-            length: L.
-            tolerance: target absolute error.
-        """
-        cut = TAIL * tolerance
-        y, masses = _coarse_laws(laws)
-        lowest, highest = -float(y.max()), -float(y.min())
-
-        def has_begun(x: float) -> bool:
-            """Whether some token has rung with a probability that matters."""
-            rung = (np.exp(np.minimum(x + y, 0.0)) * masses).sum(axis=1)
-            return max((length - 1) * float(rung[0]), float(rung[1:].max())) >= cut
-
-        def is_over(x: float) -> bool:
-            """Whether no token's not having rung matters any more."""
-            n = (np.exp(-np.exp(np.minimum(x + y, 30.0))) * masses).sum(axis=1) + 1e-300
-            left = math.log(float(n[1:].max())) + (length - 1) * math.log(float(n[0]))
-            return left < math.log(cut / length**2)
-
-        start = _bisect(has_begun, lowest + math.log(cut), highest)
-        end = _bisect(is_over, lowest, highest + math.log(math.log(length**2 / cut)) + 1.0)
-        digits = math.log(1.0 / tolerance) + POWERS
-        chains = math.ceil(digits * math.log(2) / math.pi**2)
-        return cls(start, math.ceil(max(end - start, 1.0) * chains / math.log(2)) + 2, chains)
-
-
-def _bisect(condition: Callable[[float], bool], low: float, high: float) -> float:
-    """Where a condition that fails at ``low`` begins to hold, to a thousandth of the interval."""
-    for _ in range(10):
-        middle = 0.5 * (low + high)
-        low, high = (low, middle) if condition(middle) else (middle, high)
-    return high if condition(low) else low
-
-
-def _coarse_laws(laws: Sequence[LogRates]) -> Array:
-    """(2, laws, bins): values of y and their weights, many nodes gathered in a histogram."""
-    parts = []
-    for law in laws:
-        y, weights = law.y, law.weights
-        if y.size > HISTOGRAM_BINS:
-            span = float(y.min()), float(y.max()) + 1e-9
-            weights, edges = np.histogram(y, HISTOGRAM_BINS, span, weights=weights)
-            y = edges[1:]
-        parts.append((y, weights))
-    gathered = np.zeros((2, len(laws), max(y.size for y, _ in parts)))
-    for index, (y, weights) in enumerate(parts):
-        gathered[0, index] = y[-1]  # padding, of weight zero
-        gathered[:, index, : y.size] = y, weights
-    return gathered
+# Points of the clock's grid between two looks at whether the race has begun, or is over.
+LOOK = 6
 
 
 @dataclass(frozen=True)
@@ -136,18 +36,19 @@ class Race:
     Attributes:
         marked: E p_ε.
         squared: E Σ_l p_l².
-        slopes: Ψ' at the nodes of each law; the unmarked one's is summed over the L − 1 tokens.
-        bends: Ψ'' at the nodes of each law.
+        potentials: for each law (channels, 2, B): Ψ' and Ψ'' on the lattice of log-rates; the
+            unmarked law's are summed over the L − 1 tokens.
+        window: logarithmic times between which the race takes place.
     """
 
     marked: float
     squared: float
-    slopes: list[Array]
-    bends: list[Array]
+    potentials: list[Array]
+    window: tuple[float, float]
 
 
 def run_race(
-    laws: Sequence[LogRates],
+    laws: LogRates,
     probabilities: Array,
     length: int,
     null: float,
@@ -164,41 +65,74 @@ def run_race(
         alpha: α₁, α₂.
         tolerance: target absolute error.
     """
-    grid = Grid.covering(laws, length, tolerance)
-    parallel = sum(law.y.size for law in laws) * grid.points >= SMALLEST_PARALLEL_WORK
-    table = _Table.of(_survival(laws, grid, parallel), probabilities, length, null, grid)
-    slopes, bends = ([np.empty_like(law.y) for law in laws] for _ in range(2))
-    tasks: list[tuple[Any, ...]] = []
-    for index, law in enumerate(laws):
-        weights = grid.step * table.slope_coefficients(alpha, unmarked=index == 0)
-        # Sum over the part of the grid that matters to this law.
-        used = np.flatnonzero(np.abs(weights).max(axis=0) > TAIL * tolerance)
-        low, high = (int(used[0]), int(used[-1]) + 1) if used.size else (0, 1)
-        start, part = grid.start + low * grid.step, np.ascontiguousarray(weights[:, low:high])
-        for at in range(0, law.y.size, TASK_NODES):
-            cut = slice(at, at + TASK_NODES)
-            received = slopes[index][cut], bends[index][cut]
-            tasks.append((law.y[cut], start, grid.step, grid.chains, part, *received))
-    run_all(adjoint_sums, tasks, parallel)
-    return Race(*table.integrals(), slopes, bends)
+    lattice = laws.lattice
+    clock = _Clock.covering(laws, length, tolerance)
+    spacing = lattice.clock_step
+    sums = np.zeros((len(laws.mass), 3, clock.points))
+    for index, mass in enumerate(laws.mass):
+        for channel, functions in zip(mass, clock.functions[index], strict=True):
+            ring(channel, functions, lattice.stride, sums[index])
+    table = _Table.of(sums, probabilities, length, np.exp(-null * clock.times), spacing)
+    potentials = []
+    for index, mass in enumerate(laws.mass):
+        weights = spacing * table.slope_coefficients(alpha, unmarked=index == 0)
+        potential = np.zeros((len(mass), 2, mass.shape[1]))
+        for channel, functions in zip(potential, clock.functions[index], strict=True):
+            answer(weights, functions, lattice.stride, channel)
+        potentials.append(potential)
+    window = (spacing * clock.first, spacing * (clock.first + clock.points - 1))
+    return Race(*table.integrals(), potentials, window)
 
 
-def _survival(laws: Sequence[LogRates], grid: Grid, parallel: bool) -> Array:
-    """(laws, 3, points): 1 − n, r and q of every law."""
-    tasks: list[tuple[Any, ...]] = []
-    owners = []
-    for index, law in enumerate(laws):
-        for at in range(0, law.y.size, TASK_NODES):
-            cut = slice(at, at + TASK_NODES)
-            part = np.zeros((3, grid.points))
-            nodes = law.y[cut], law.weights[cut]
-            tasks.append((*nodes, grid.start, grid.step, grid.chains, part))
-            owners.append(index)
-    run_all(survival_sums, tasks, parallel)
-    total = np.zeros((len(laws), 3, grid.points))
-    for index, task in zip(owners, tasks, strict=True):
-        total[index] += task[-1]
-    return total
+@dataclass(frozen=True)
+class _Clock:
+    """The clock's grid, x_j = (first + j) stride step, and its functions of x + y.
+
+    functions: for each law (channels, 5, n), from x_0 and the first lattice point of y.
+    """
+
+    first: int
+    points: int
+    times: Array
+    functions: list[Array]
+
+    @classmethod
+    def covering(cls, laws: LogRates, length: int, tolerance: float) -> _Clock:
+        """From before any token has rung until none is left."""
+        lattice, cut = laws.lattice, TAIL * tolerance
+        stride, spacing = lattice.stride, lattice.clock_step
+        lowest, highest = laws.span(cut / length**2)
+        first = math.floor((math.log(cut / length) - highest) / spacing)
+        last = math.ceil((math.log(math.log(length**2 / cut)) + 1.0 - lowest) / spacing)
+        looks = -(-(last - first) // LOOK) + 1
+        count = (looks * LOOK + 1) * stride + laws.mass[0].shape[1]
+        functions = _functions(laws, cut / length, first * stride + laws.first, count)
+        sums = np.zeros((len(laws.mass), 3, looks))
+        for index, mass in enumerate(laws.mass):
+            for channel, each in zip(mass, functions[index], strict=True):
+                ring(channel, each, LOOK * stride, sums[index])
+        missed = sums[:, 0]
+        begun = np.maximum((length - 1) * missed[0], missed[1:].max(axis=0)) >= cut
+        with np.errstate(divide="ignore"):
+            log_n = np.log(np.maximum(1.0 - missed, 1e-300))
+        over = (length - 1) * log_n[0] + log_n[1:].max(axis=0) < math.log(cut / length**2)
+        start = LOOK * max(int(np.argmax(begun)) - 1, 0)
+        points = LOOK * (int(np.argmax(over)) if over.any() else looks - 1) - start + 1
+        times = np.exp(np.minimum(spacing * (first + start + np.arange(points)), 700.0))
+        return cls(
+            first + start, points, times, [each[..., start * stride :] for each in functions]
+        )
+
+
+def _functions(laws: LogRates, tolerance: float, low: int, count: int) -> list[Array]:
+    """The clock's functions for each law; laws with the same rule share them."""
+    known: dict[int, Array] = {}
+    for rule in laws.rules:
+        if id(rule) not in known:
+            known[id(rule)] = averaged_functions(
+                laws.lattice, rule.deviation, rule.zeta, tolerance, low, count
+            )
+    return [known[id(rule)] for rule in laws.rules]
 
 
 def survivors(missed: Array, length: int, null: Array) -> tuple[Array, Array, Array]:
@@ -223,10 +157,10 @@ class _Table:
     powers: tuple[Array, Array, Array]
 
     @classmethod
-    def of(cls, sums: Array, probabilities: Array, length: int, null: float, grid: Grid) -> _Table:
+    def of(cls, sums: Array, probabilities: Array, length: int, null: Array, step: float) -> _Table:
         missed, r_marked, q_marked = np.tensordot(probabilities, sums[1:], 1)
-        powers = survivors(sums[0, 0], length, np.exp(-null * grid.times))
-        return cls(length, grid.step, r_marked, q_marked, 1.0 - missed, sums[0, 2], powers)
+        powers = survivors(sums[0, 0], length, null)
+        return cls(length, step, r_marked, q_marked, 1.0 - missed, sums[0, 2], powers)
 
     def integrals(self) -> tuple[float, float]:
         """E p_ε and E Σ p²."""

@@ -13,9 +13,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from headode._checks import Array
-from headode.expectation.clock import LogRates, run_race
+from headode.expectation.clock import run_race
 from headode.expectation.clock_pairs import PairGradients, pair_gradients
-from headode.expectation.gaussian_rule import NODES, GaussianRule, gaussian_rule
+from headode.expectation.common_mode import TokenRule, token_rule
+from headode.expectation.gaussian_rule import NODES
+from headode.expectation.log_rates import Lattice, LogRates
 from headode.expectation.symmetry import Symmetry
 from headode.expectation.terms import ExpectedUpdate
 from headode.expectation.threads import run_all, single_threaded_blas
@@ -77,6 +79,8 @@ class Factorized:
         self._nominal = self._tolerance
         self._calls, self._last_error = 0, 0.0
         self._law = load_token_law(model.activation)
+        # Adding a number to all the fields shifts the log-rate.
+        self._shifts = model.activation.is_exponential
         self._scale = 1.0 / model.heads if model.activation.average else 1.0
 
     def __call__(self, state: OrderParameters) -> ExpectedUpdate:
@@ -111,7 +115,7 @@ class Factorized:
         if model.tokens == 1 and model.activation.null == 0.0:
             sums = self._certain(means)
         elif model.activation.normalization == "pooled":
-            sums = self._race(means, covariances, (state.m_v, state.q_v), tolerance)
+            sums, _ = self._race(means, covariances, (state.m_v, state.q_v), tolerance)
         else:
             sums = self._per_head(state, means, covariances, tolerance)
         weights = signal.probabilities
@@ -154,31 +158,32 @@ class Factorized:
 
     def _race(
         self, means: Array, covariances: Array, alpha: tuple[float, float], tolerance: float
-    ) -> Gradients:
-        """A race of rates Σ_h w_h, with derivatives with respect to the fields of the heads."""
+    ) -> tuple[Gradients, tuple[float, float]]:
+        """A race of rates Σ_h w_h, with derivatives with respect to the fields of the heads.
+
+        Also returns the logarithmic times between which it takes place.
+        """
         model = self._model
+        lattice = Lattice.of(tolerance)
         nodes_tolerance = NODES * tolerance / model.tokens
-        rules: dict[bytes, GaussianRule] = {}
-        parts = []
-        for mean, covariance in zip(means, covariances, strict=True):
+        known: dict[bytes, TokenRule] = {}
+        for covariance in covariances:
             key = covariance.tobytes()
-            if key not in rules:
-                rules[key] = gaussian_rule(covariance, nodes_tolerance, LARGEST_NODES)
-            rule = rules[key]
-            y, shares = np.empty(len(rule.weights)), np.empty((2, *rule.nodes.shape))
-            parts.append((rule, y, shares))
-            self._law(rule.nodes, mean, y, *shares)
-        laws = [LogRates.padded(y, rule.weights) for rule, y, _ in parts]
-        null = model.activation.null
-        weights = model.signal.probabilities
-        race = run_race(laws, weights, model.tokens, null, alpha, tolerance)
-        first, second = np.empty(means.shape), np.empty((*means.shape, means.shape[1]))
-        for s, (rule, y, (share, lowered)) in enumerate(parts):
-            slopes = race.slopes[s][: len(y)] * rule.weights
-            bends = race.bends[s][: len(y)] * rule.weights
-            first[s] = share @ slopes
-            second[s] = (share * (bends - slopes)) @ share.T + np.diag(lowered @ slopes)
-        return Gradients(race.marked, race.squared, first, second, len(laws[0].y))
+            if key not in known:
+                known[key] = token_rule(
+                    covariance,
+                    nodes_tolerance,
+                    LARGEST_NODES,
+                    shifts=self._shifts,
+                )
+        rules = [known[covariance.tobytes()] for covariance in covariances]
+        laws = LogRates.of(self._law, means, rules, lattice)
+        race = run_race(
+            laws, model.signal.probabilities, model.tokens, model.activation.null, alpha, tolerance
+        )
+        first, second = laws.gradients(race.potentials)
+        sums = Gradients(race.marked, race.squared, first, second, laws.y[0].size)
+        return sums, race.window
 
     def _per_head(
         self, state: OrderParameters, means: Array, covariances: Array, tolerance: float
@@ -190,13 +195,15 @@ class Factorized:
         tolerance /= (scale * H) ** 2 if scale == 1.0 else scale**2 * H
         total = Gradients.zero(*means.shape)
         alpha = (scale * state.m_v, scale**2 * state.q_v)
+        windows = []
         for h in range(H):
-            one = self._race(
+            one, window = self._race(
                 np.ascontiguousarray(means[:, [h]]),
                 np.ascontiguousarray(covariances[:, [h]][:, :, [h]]),
                 alpha,
                 tolerance,
             )
+            windows.append(window)
             total.marked += scale * one.marked
             total.squared += scale**2 * one.squared
             total.first[:, h] += one.first[:, 0]
@@ -206,15 +213,16 @@ class Factorized:
         results: list[PairGradients | None] = [None] * len(pairs)
 
         def evaluate(index: int) -> None:
-            index_pair = list(pairs[index])
+            pair = list(pairs[index])
             results[index] = pair_gradients(
                 self._law,
-                means[:, index_pair],
-                covariances[:, index_pair][:, :, index_pair],
+                means[:, pair],
+                covariances[:, pair][:, :, pair],
+                [windows[head] for head in pair],
                 model.signal.probabilities,
-                model.tokens,
-                activation.null,
+                (model.tokens, activation.null),
                 tolerance,
+                shifts=self._shifts,
             )
 
         run_all(evaluate, [(index,) for index in range(len(pairs))], parallel=len(pairs) > 1)

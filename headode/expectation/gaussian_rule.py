@@ -67,20 +67,50 @@ def gaussian_rule(covariance: Array, tolerance: float, limit: int) -> GaussianRu
     return GaussianRule(np.ascontiguousarray(nodes[kept].T), weights[kept])
 
 
-@lru_cache(maxsize=4096)
-def line_rule(reach: float, tolerance: float) -> tuple[Array, Array]:
-    """Nodes and weights for a standard normal z, to integrate functions of ``reach · z``."""
+@lru_cache(maxsize=64)
+def hermite_nodes(count: int) -> tuple[Array, Array]:
+    """Gauss-Hermite nodes and weights for a standard normal."""
+    z, w = np.polynomial.hermite_e.hermegauss(count)
+    return np.asarray(z, dtype=float), np.asarray(w) / float(w.sum())
+
+
+def line_rule(reach: float, tolerance: float, grain: float = 0.0) -> tuple[Array, Array]:
+    """Nodes and weights for a standard normal z, to integrate functions of ``reach · z``.
+
+    Where the nodes are equidistant, ``reach`` times their distance is made a multiple of ``grain``.
+    """
+    count = _hermite_count(reach, tolerance)
+    if count:
+        return hermite_nodes(count)
+    step, half = _trapezoid(reach, tolerance)
+    # Rounded down, but for a step that hardly grows.
+    grains = math.floor(step * reach / grain + 0.15) if grain else 0
+    if grains:
+        finer = grains * grain / reach
+        step, half = finer, math.ceil(step * half / finer)
+    line = np.linspace(-half * step, half * step, 2 * half + 1)
+    mass = np.exp(-0.5 * line**2)
+    return line, mass / float(mass.sum())
+
+
+def line_size(reach: float, tolerance: float) -> int:
+    """The number of nodes of :func:`line_rule`."""
+    return _hermite_count(reach, tolerance) or 2 * _trapezoid(reach, tolerance)[1] + 1
+
+
+def _hermite_count(reach: float, tolerance: float) -> int:
+    """Number of Gauss-Hermite nodes for a small reach, 0 for a larger one."""
     if reach < WEAK:
         ratio = (reach / HERMITE_RADIUS) ** 2
         for count in range(1, 12):
             if math.factorial(count) * ratio**count < tolerance:
-                z, w = np.polynomial.hermite_e.hermegauss(count)
-                total = float(w.sum())
-                return z, np.asarray(w) / total
+                return count
+    return 0
+
+
+def _trapezoid(reach: float, tolerance: float) -> tuple[float, int]:
+    """Step of the trapezoidal rule, and the number of steps on each side."""
     digits = math.log(1.0 / tolerance)
     # The error e^{−2πs/h} of the strip s = STRIP/reach, and e^{−2π²/h²} of the Gaussian itself.
     step = min(2 * math.pi * STRIP / (reach * digits), math.pi * math.sqrt(2 / digits))
-    count = math.ceil(math.sqrt(2 * digits) / step)
-    line = np.linspace(-count * step, count * step, 2 * count + 1)
-    mass = np.exp(-0.5 * line**2)
-    return line, mass / mass.sum()
+    return step, math.ceil(math.sqrt(2 * digits) / step)

@@ -2,11 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import math
+import threading
+from collections.abc import Callable, Hashable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from functools import cache
 from typing import Any
+
+import numpy as np
+
+from headode._checks import Array
+
+
+class _Memory(threading.local):
+    """Arrays of the current thread."""
+
+    def __init__(self) -> None:
+        self.arrays: dict[Hashable, Array] = {}
+
+
+_memory = _Memory()
+
+
+def scratch(key: Hashable, shape: tuple[int, ...]) -> Array:
+    """An array with arbitrary contents, valid until this thread asks for the same key again.
+
+    Large arrays that are made anew at each call cost more than what is computed with them: the
+    system clears their pages every time.
+    """
+    size = math.prod(shape)
+    known = _memory.arrays
+    if key not in known or not size <= known[key].size <= 4 * size:
+        known[key] = np.empty(size + size // 4)
+    return known[key][:size].reshape(shape)
 
 
 @cache

@@ -111,3 +111,23 @@ def test_registered_softmax_twin_gives_the_same_terms(tmp_path, monkeypatch):
     theirs = ho.expected_update(ho.Model(3, 2, signal, "softmax"), state, tolerance=1e-2)
     np.testing.assert_allclose(mine.C, theirs.C, rtol=1e-12)
     np.testing.assert_allclose(mine.G, theirs.G, rtol=1e-12)
+
+
+def test_doubled_softmax_scores_give_the_same_terms_by_the_general_tables(tmp_path, monkeypatch):
+    """Weights are ratios; scores that are not known to be exponential use nodes for every field."""
+    monkeypatch.setenv("HEADODE_CACHE_DIR", str(tmp_path))
+    twin = ho.register_activation(
+        Activation("doubled_softmax", 2 * sp.exp(s), "per_head", average=True)
+    )
+    assert not twin.is_exponential
+    signal = ho.Signal.one_hot([1.0, 2.0])
+    state = ho.OrderParameters([[1.5, 0.1], [0.2, 1.9]], [[0.3, 0.1], [0.1, 0.5]])
+    doubled, plain = (
+        ho.expected_update(ho.Model(4, 2, signal, name), state, tolerance=1e-9)
+        for name in ("doubled_softmax", "softmax")
+    )
+    error = doubled.error + plain.error
+    assert error < 2e-9
+    np.testing.assert_allclose(doubled.C, plain.C, rtol=0, atol=error)
+    np.testing.assert_allclose(doubled.G, plain.G, rtol=0, atol=error)
+    assert doubled.risk == pytest.approx(plain.risk, abs=error)

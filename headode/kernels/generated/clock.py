@@ -1,4 +1,4 @@
-"""Sums over Gaussian nodes of one exponential clock's race, on a grid of its logarithmic time.
+"""Averages over Gaussian nodes of what an exponential clock contributes, on a grid of its time.
 
 Generated from headode.symbolic; do not edit.
 
@@ -13,7 +13,6 @@ from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic
 
-LANES = 32
 # Recompute after so many doublings: a start far below the smallest number would stay zero.
 SEGMENT = 64
 # Beyond, g is below half an ulp of 1, and a g counts as zero.
@@ -77,90 +76,14 @@ def _missed(a):
 
 
 @njit(cache=True, nogil=True, fastmath={"reassoc", "contract", "nsz"}, error_model="numpy")
-def survival_sums(y, weights, start, step, chains, sums):
-    """Add Σ_i w_i (1 − g), Σ_i w_i a g and Σ_i w_i a² g to the rows of ``sums`` (3, points).
-
-    y, weights: nodes, a multiple of LANES of them; x_j = start + j step, step = log 2 / chains.
-    """
-    points = sums.shape[1]
-    a = np.empty(LANES)
-    m = np.empty(LANES)
-    for base in range(0, y.size, LANES):
-        for chain in range(chains):
-            doublings = 0
-            for j in range(chain, points, chains):
-                if doublings % SEGMENT == 0:
-                    for i in range(LANES):
-                        rate = _exp(min(start + j * step + y[base + i], 30.0))
-                        m[i] = _missed(rate)
-                        a[i] = rate if rate < LARGEST else 0.0
-                doublings += 1
-                missed = 0.0
-                rung = 0.0
-                twice = 0.0
-                for i in range(LANES):
-                    weight = weights[base + i]
-                    missed += weight * m[i]
-                    density = weight * a[i] * (1.0 - m[i])
-                    rung += density
-                    twice += density * a[i]
-                    m[i] = m[i] * (2.0 - m[i])
-                    a[i] = 2.0 * a[i] if a[i] < 0.5 * LARGEST else 0.0
-                sums[0, j] += missed
-                sums[1, j] += rung
-                sums[2, j] += twice
-
-
-@njit(cache=True, nogil=True, fastmath={"reassoc", "contract", "nsz"}, error_model="numpy")
-def adjoint_sums(y, start, step, chains, coefficients, first, second):
-    """Derivatives with respect to y of Ψ(y), given Ψ'(y) = Σ_j (e₁ a + e₂ a² + e₃ a³) g at x_j.
-
-    coefficients: (3, points) e₁, e₂, e₃; first, second: like y, receive Ψ' and Ψ''.
-    """
-    points = coefficients.shape[1]
-    a = np.empty(LANES)
-    m = np.empty(LANES)
-    slope = np.empty(LANES)
-    bend = np.empty(LANES)
-    for base in range(0, y.size, LANES):
-        for i in range(LANES):
-            slope[i] = 0.0
-            bend[i] = 0.0
-        for chain in range(chains):
-            doublings = 0
-            for j in range(chain, points, chains):
-                if doublings % SEGMENT == 0:
-                    for i in range(LANES):
-                        rate = _exp(min(start + j * step + y[base + i], 30.0))
-                        m[i] = _missed(rate)
-                        a[i] = rate if rate < LARGEST else 0.0
-                doublings += 1
-                e1 = coefficients[0, j]
-                e2 = coefficients[1, j]
-                e3 = coefficients[2, j]
-                for i in range(LANES):
-                    s = a[i]
-                    density = s * (1.0 - m[i])
-                    slope[i] += density * (e1 + s * (e2 + s * e3))
-                    bend[i] += density * (
-                        e1 + s * (2.0 * e2 - e1 + s * (3.0 * e3 - e2 - s * e3))
-                    )
-                    m[i] = m[i] * (2.0 - m[i])
-                    a[i] = 2.0 * s if s < 0.5 * LARGEST else 0.0
-        for i in range(LANES):
-            first[base + i] = slope[i]
-            second[base + i] = bend[i]
-
-
-@njit(cache=True, nogil=True, fastmath={"reassoc", "contract", "nsz"}, error_model="numpy")
 def average_tables(y, slopes, bends, weights, start, step, chains, tables):
     """Averages over J inner nodes of what a clock contributes, for each of M outer nodes.
 
     y: (M, J) log-rates, a function of a field u; slopes: ∂_u log w; bends: w''/w; weights: (J,).
-    Receives in tables (6, points, M): E(1 − g), E ∂_u g, E ∂_u² g, E a g, E ∂_u(a g), E ∂_u²(a g).
+    Receives in tables (6, M, points): E(1 − g), E ∂_u g, E ∂_u² g, E a g, E ∂_u(a g), E ∂_u²(a g).
     """
     outer, inner = y.shape
-    points = tables.shape[1]
+    points = tables.shape[2]
     a = np.empty(inner)
     m = np.empty(inner)
     for node in range(outer):
@@ -192,9 +115,9 @@ def average_tables(y, slopes, bends, weights, start, step, chains, tables):
                     rung_2 += density * (bend * (1.0 - s) + slope * slope * s * (s - 2.0))
                     m[i] = m[i] * (2.0 - m[i])
                     a[i] = 2.0 * s if s < 0.5 * LARGEST else 0.0
-                tables[0, j, node] = missed
-                tables[1, j, node] = missed_1
-                tables[2, j, node] = missed_2
-                tables[3, j, node] = rung
-                tables[4, j, node] = rung_1
-                tables[5, j, node] = rung_2
+                tables[0, node, j] = missed
+                tables[1, node, j] = missed_1
+                tables[2, node, j] = missed_2
+                tables[3, node, j] = rung
+                tables[4, node, j] = rung_1
+                tables[5, node, j] = rung_2

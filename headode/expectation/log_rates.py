@@ -1,0 +1,241 @@
+"""The law of a token's log-rate, held as masses on a lattice, and what clocks make of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from headode._checks import Array
+from headode.expectation.common_mode import TokenRule
+from headode.expectation.gaussian_rule import hermite_nodes, line_size
+from headode.expectation.threads import run_all
+from headode.kernels.lattice import BEFORE, WIDTH, collect, deposit, smooth
+from headode.kernels.load import Kernel
+
+# Of the lattice at a tolerance of 1e-10; WIDTH points interpolate with that power of it.
+STEP, STEP_TOLERANCE = 0.1, 1e-10
+# Units in the exponent for the powers of the frequency beside its exponential decay.
+POWERS = 9.0
+# Nodes in all above which several threads pay, and of one task.
+PARALLEL_NODES = 1 << 13
+TASK_NODES = 1 << 12
+
+
+@dataclass(frozen=True)
+class Lattice:
+    """Multiples of ``step`` for log-rates; a clock's logarithmic time takes every stride-th."""
+
+    step: float
+    stride: int
+
+    @classmethod
+    def of(cls, tolerance: float) -> Lattice:
+        """Fine enough for a target absolute error.
+
+        The Fourier transform of a clock's integrand, a product of Gamma functions, decays like
+        e^{−πk/2}; the trapezoidal rule's error is its value at k = 2π/(stride step).
+        """
+        clock_step = math.pi**2 / (math.log(1.0 / tolerance) + POWERS)
+        step = STEP * (tolerance / STEP_TOLERANCE) ** (1 / WIDTH)
+        stride = math.ceil(clock_step / step)
+        return cls(clock_step / stride, stride)
+
+    @property
+    def clock_step(self) -> float:
+        """Distance of neighbors on a clock's grid."""
+        return self.stride * self.step
+
+    @property
+    def smallest_deviation(self) -> float:
+        """Smallest standard deviation of a Gaussian that the lattice resolves to roundoff."""
+        return self.step * math.sqrt(2 * math.log(1 / np.finfo(float).eps)) / math.pi
+
+
+def clock_functions(lattice: Lattice, low: float, count: int) -> Array:
+    """(5, count): 1 − g, a g, a² g, a³ g, a⁴ g with g = e^{−a}, a = e^s, s = (low + i) step."""
+    s = lattice.step * (low + np.arange(count))
+    a = np.exp(np.minimum(s, 6.0))  # beyond, g is zero to the last bit whatever a
+    density = np.exp(-a)
+    functions = np.empty((5, count))
+    np.negative(np.expm1(-a), out=functions[0])
+    for k in range(1, 5):
+        density = density * a
+        functions[k] = density
+    return functions
+
+
+def averaged_functions(
+    lattice: Lattice, deviation: float, zeta: Array, tolerance: float, low: int, count: int
+) -> Array:
+    """(channels, 5, count) clock functions averaged over a Gaussian motion of the log-rate.
+
+    Channel i carries Lagrange's polynomial ℓ_i of the values ``zeta``: ∫dζ φ(ζ) ℓ_i(ζ) f(s + α ζ);
+    with a single value ℓ is 1.
+
+    Args:
+        lattice: of s.
+        deviation: α.
+        zeta: (channels,).
+        tolerance: target absolute error.
+        low: index of the first lattice point.
+        count: number of lattice points.
+    """
+    averaged = np.zeros((zeta.size, 5, count))
+    if deviation < lattice.smallest_deviation:
+        # So many more nodes as Lagrange's polynomials need by themselves.
+        nodes, weights = hermite_nodes(min(line_size(deviation, tolerance), 12) + zeta.size)
+        for node, weight in zip(nodes, weights, strict=True):
+            functions = clock_functions(lattice, low + deviation * node / lattice.step, count)
+            averaged += weight * _lagrange(zeta, np.full(1, node))[:, :, None] * functions
+        return averaged
+    spacing, reach = _smoothing(lattice, deviation, zeta.size, tolerance)
+    end = reach * spacing * lattice.step / deviation
+    line = np.linspace(-end, end, 2 * reach + 1)
+    density = np.exp(-0.5 * line**2)
+    density /= density.sum()
+    wide = clock_functions(lattice, low - reach * spacing, count + 2 * reach * spacing)
+    for channel, polynomial in zip(averaged, _lagrange(zeta, line), strict=True):
+        smooth(wide, density * polynomial, spacing, channel)
+    return averaged
+
+
+def _lagrange(zeta: Array, at: Array) -> Array:
+    """(channels, points) Lagrange's polynomials of the values ``zeta``."""
+    rows = []
+    for i, node in enumerate(zeta):
+        others = np.delete(zeta, i)
+        rows.append(np.prod((at[:, None] - others) / (node - others), axis=1))
+    return np.array(rows)
+
+
+def _smoothing(
+    lattice: Lattice, deviation: float, channels: int, tolerance: float
+) -> tuple[int, int]:
+    """Spacing of the sum over ζ in lattice steps, and the number of terms on each side.
+
+    For a strip of half-width v the trapezoidal rule's error is e^{−2πv/s + v²/2α²}.
+    """
+    digits = math.log(1.0 / tolerance) + POWERS
+    spacing = 1
+    for candidate in range(2, lattice.stride + 1):
+        s = candidate * lattice.step
+        v = min(2 * math.pi * deviation**2 / s, math.pi / 2)
+        if 2 * math.pi * v / s - 0.5 * (v / deviation) ** 2 < digits:
+            break
+        spacing = candidate
+    furthest = math.sqrt(2 * digits) + 0.5 * (channels - 1)
+    return spacing, math.ceil(furthest * deviation / (spacing * lattice.step))
+
+
+@dataclass(frozen=True)
+class LogRates:
+    """The laws of a token's log-rate: an unmarked one's, then the marked one's per component.
+
+    Attributes:
+        lattice: holds the masses.
+        rules: of the fields, one for each law (often the same one).
+        y: for each law (channels, N) log-rates at the nodes, the common mode left out.
+        shares: for each law (channels, 2, H, N) ∂_h y and w_h''/Σw.
+        first: index of the first lattice point.
+        mass: for each law (channels, B).
+    """
+
+    lattice: Lattice
+    rules: Sequence[TokenRule]
+    y: list[Array]
+    shares: list[Array]
+    first: int
+    mass: list[Array]
+
+    @classmethod
+    def of(
+        cls, law_of: Kernel, means: Array, rules: Sequence[TokenRule], lattice: Lattice
+    ) -> LogRates:
+        """Evaluate the log-rates at the nodes and put their weights on the lattice.
+
+        Args:
+            law_of: the activation's ``token_law`` kernel.
+            means: (laws, H) of the shifted fields.
+            rules: for each law.
+            lattice: to put them on.
+        """
+        y, shares = [], []
+        for rule in rules:
+            channels, (heads, count) = rule.zeta.size, rule.fields.nodes.shape
+            y.append(np.empty((channels, count)))
+            shares.append(np.empty((channels, 2, heads, count)))
+        parallel = sum(each.size for each in y) >= PARALLEL_NODES
+        tasks: list[tuple[Any, ...]] = []
+        for s, rule in enumerate(rules):
+            for i in range(rule.zeta.size):
+                nodes = rule.nodes(i)
+                for cut in _cuts(nodes.shape[1]):
+                    both = shares[s][i][:, :, cut]
+                    tasks.append((nodes[:, cut], means[s], y[s][i, cut], both[0], both[1]))
+        run_all(law_of, tasks, parallel)
+        lowest = min(float(each.min()) for each in y)
+        highest = max(float(each.max()) for each in y)
+        first = math.floor(lowest / lattice.step) - BEFORE
+        size = math.floor(highest / lattice.step) + WIDTH - first
+        mass = _deposit(y, [rule.fields.weights for rule in rules], first, size, lattice, parallel)
+        return cls(lattice, rules, y, shares, first, mass)
+
+    def span(self, tolerance: float) -> tuple[float, float]:
+        """Between which a token's log-rate is, the common mode included."""
+        step, size = self.lattice.step, self.mass[0].shape[1]
+        reach = math.sqrt(2 * math.log(1 / tolerance)) * max(r.deviation for r in self.rules)
+        return self.first * step - reach, (self.first + size) * step + reach
+
+    def gradients(self, potentials: list[Array]) -> tuple[Array, Array]:
+        """(laws, H) and (laws, H, H) expected derivatives of functions of the log-rate.
+
+        Args:
+            potentials: for each law (channels, 2, B) first and second derivative on the lattice.
+        """
+        heads = self.shares[0].shape[2]
+        tasks: list[tuple[Any, ...]] = []
+        owners = []
+        for s, (y, shares) in enumerate(zip(self.y, self.shares, strict=True)):
+            weights = self.rules[s].fields.weights
+            for i in range(len(y)):
+                for cut in _cuts(y.shape[1]):
+                    nodes = y[i, cut], weights[cut], float(self.first), self.lattice.step
+                    both = shares[i][:, :, cut]
+                    received = np.zeros(heads), np.zeros((heads, heads))
+                    tasks.append((*nodes, potentials[s][i], both[0], both[1], *received))
+                    owners.append(s)
+        run_all(collect, tasks, sum(each.size for each in self.y) >= PARALLEL_NODES)
+        first = np.zeros((len(self.y), heads))
+        second = np.zeros((len(self.y), heads, heads))
+        for s, task in zip(owners, tasks, strict=True):
+            first[s] += task[-2]
+            second[s] += task[-1]
+        upper = np.triu_indices(heads, 1)
+        second[:, upper[0], upper[1]] = second[:, upper[1], upper[0]]
+        return first, second
+
+
+def _cuts(count: int) -> list[slice]:
+    return [slice(at, at + TASK_NODES) for at in range(0, count, TASK_NODES)]
+
+
+def _deposit(
+    y: list[Array], weights: list[Array], first: int, size: int, lattice: Lattice, parallel: bool
+) -> list[Array]:
+    tasks: list[tuple[Any, ...]] = []
+    owners = []
+    for s, each in enumerate(y):
+        for i in range(len(each)):
+            for cut in _cuts(each.shape[1]):
+                part = np.zeros(size)
+                tasks.append((each[i, cut], weights[s][cut], float(first), lattice.step, part))
+                owners.append((s, i))
+    run_all(deposit, tasks, parallel)
+    mass = [np.zeros((len(each), size)) for each in y]
+    for (s, i), task in zip(owners, tasks, strict=True):
+        mass[s][i] += task[-1]
+    return mass

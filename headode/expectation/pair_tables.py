@@ -1,0 +1,199 @@
+"""Tables of what two clocks contribute, for the overlap of two heads' weights."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from headode._checks import Array
+from headode.expectation.gaussian_rule import NODES, TooManyNodes, line_rule
+from headode.expectation.log_rates import POWERS, Lattice, averaged_functions
+from headode.expectation.threads import scratch
+from headode.kernels.generated.clock import average_tables
+from headode.kernels.lattice import BEFORE, WIDTH, shift
+from headode.kernels.load import Kernel
+
+# Multiplications in one of the about ten matrix products and tables: some seconds in all.
+LARGEST_WORK = 1 << 31
+
+
+@dataclass(frozen=True)
+class PairTables:
+    """Conditional averages of two clocks, given what the fields of the two heads share.
+
+    Attributes:
+        one: (laws, 6, M, points) of head h: 1 − g, ∂_u g, ∂_u² g, a g, ∂_u(a g), ∂_u²(a g).
+        two: likewise of head k.
+        outer: (laws, M) weights of the nodes of what is shared.
+        clocks: for each head the step and the times e^x of its clock's grid.
+    """
+
+    one: Array
+    two: Array
+    outer: Array
+    clocks: list[tuple[float, Array]]
+
+
+def shifted_tables(
+    means: Array,
+    covariances: Array,
+    windows: list[tuple[float, float]],
+    tolerance: float,
+    length: int,
+) -> PairTables:
+    """Tables of exponential scores, whose fields are shifts of a clock's logarithmic time.
+
+    With u_h = c_h ζ + r_h η and u_k = c_k ζ + r_k η', the averages over η and η' smooth the clocks'
+    functions; only the shared ζ needs nodes, and the smaller |c_h| and |c_k|, the fewer.
+    """
+    lattice = Lattice.of(tolerance)
+    splits = [_share(covariance) for covariance in covariances]
+    lines = [
+        line_rule(float(np.abs(c).max()), NODES * tolerance / length, lattice.step)
+        for c, _ in splits
+    ]
+    M = max(len(z) for z, _ in lines)
+    outer = np.array([_pad(weights, M, zero=True) for _, weights in lines])
+    tables, clocks = [], []
+    for i, (begin, end) in enumerate(windows):
+        first = math.floor(begin / lattice.clock_step)
+        points = math.ceil(end / lattice.clock_step) - first + 1
+        _check_work(M * points**2, covariances)
+        shifts = [
+            (means[s, i] + split[0][i] * _pad(z, M)) / lattice.step
+            for s, (split, (z, _)) in enumerate(zip(splits, lines, strict=True))
+        ]
+        residuals = [float(residual[i]) for _, residual in splits]
+        origin = first * lattice.stride
+        table = scratch(("pair", i), (len(means), 6, M, points))
+        _shift(lattice, shifts, residuals, origin, tolerance / length, table)
+        tables.append(table)
+        times = np.exp(np.minimum(lattice.clock_step * (first + np.arange(points)), 700.0))
+        clocks.append((lattice.clock_step, times))
+    return PairTables(tables[0], tables[1], outer, clocks)
+
+
+def _share(covariance: Array) -> tuple[Array, Array]:
+    """(2,) factors c with c_h c_k = Q_hk and the largest one smallest, and (2,) what is left, r."""
+    variances = np.maximum(np.diag(covariance), 0.0)
+    common = float(covariance[0, 1])
+    most = math.sqrt(min(abs(common), float(variances.min())))
+    c = np.full(2, most)
+    if most > 0:
+        c[int(np.argmax(variances))] = abs(common) / most
+    c[1] = math.copysign(c[1], common)
+    return c, np.sqrt(np.maximum(variances - c**2, 0.0))
+
+
+def _shift(
+    lattice: Lattice,
+    shifts: list[Array],
+    residuals: list[float],
+    origin: int,
+    tolerance: float,
+    tables: Array,
+) -> None:
+    """Fill one head's ``tables``; ``shifts`` and ``origin`` are in lattice steps."""
+    low = math.floor(min(float(each.min()) for each in shifts)) - BEFORE
+    high = math.floor(max(float(each.max()) for each in shifts)) + WIDTH
+    count = high - low + (tables.shape[-1] - 1) * lattice.stride
+    known: dict[float, Array] = {}
+    for places, residual, table in zip(shifts, residuals, tables, strict=True):
+        if residual not in known:
+            known[residual] = averaged_functions(
+                lattice, residual, np.zeros(1), tolerance, origin + low, count
+            )[0]
+        shift(known[residual], places - low, lattice.stride, table)
+
+
+def general_tables(
+    law_of: Kernel,
+    means: Array,
+    covariances: Array,
+    windows: list[tuple[float, float]],
+    tolerance: float,
+    length: int,
+) -> PairTables:
+    """Tables of any score function, by nodes for one head's field and, given it, the other's."""
+    fields = _Fields.of(means, covariances, NODES * tolerance / length)
+    chains = math.ceil((math.log(1.0 / tolerance) + POWERS) * math.log(2) / math.pi**2)
+    step = math.log(2) / chains
+    points = [math.ceil((end - begin) / step) + 1 for begin, end in windows]
+    work = fields.one.size * points[0] * (points[1] + fields.inner.shape[1])
+    _check_work(work, covariances)
+    nodes = (fields.one[..., None], np.ones((len(means), 1))), (fields.two, fields.inner)
+    tables = []
+    for i, (begin, _) in enumerate(windows):
+        table = scratch(("pair", i), (len(means), 6, fields.one.shape[1], points[i]))
+        _average(law_of, *nodes[i], (begin, step, chains), table)
+        tables.append(table)
+    clocks = [
+        (step, np.exp(np.minimum(begin + step * np.arange(count), 700.0)))
+        for (begin, _), count in zip(windows, points, strict=True)
+    ]
+    return PairTables(tables[0], tables[1], fields.outer, clocks)
+
+
+def _check_work(work: int, covariances: Array) -> None:
+    if work > LARGEST_WORK:
+        raise TooManyNodes(
+            f"scores with a standard deviation of {math.sqrt(covariances.max()):.3g} take too many "
+            f"nodes for the factorized method (try method auto or a looser tolerance)"
+        )
+
+
+@dataclass(frozen=True)
+class _Fields:
+    """Nodes of all laws, padded with nodes of weight zero to common numbers M and J."""
+
+    one: Array  # (laws, M)
+    two: Array  # (laws, M, J)
+    outer: Array  # (laws, M) weights
+    inner: Array  # (laws, J) weights
+
+    @classmethod
+    def of(cls, means: Array, covariances: Array, tolerance: float) -> _Fields:
+        rows = []
+        for mean, covariance in zip(means, covariances, strict=True):
+            deviation = math.sqrt(max(float(covariance[0, 0]), 0.0))
+            carried = float(covariance[0, 1]) / deviation if deviation > 0 else 0.0
+            residual = math.sqrt(max(float(covariance[1, 1]) - carried**2, 0.0))
+            z, outer = line_rule(max(deviation, abs(carried)), tolerance)
+            r, inner = line_rule(residual, tolerance)
+            one = mean[0] + deviation * z
+            two = mean[1] + carried * z[:, None] + residual * r
+            rows.append((one, two, outer, inner))
+        M, J = (max(len(row[side]) for row in rows) for side in (2, 3))
+        return cls(
+            np.array([_pad(one, M) for one, _, _, _ in rows]),
+            np.array([_pad(_pad(two, J, axis=1), M, axis=0) for _, two, _, _ in rows]),
+            np.array([_pad(outer, M, zero=True) for _, _, outer, _ in rows]),
+            np.array([_pad(inner, J, zero=True) for _, _, _, inner in rows]),
+        )
+
+
+def _pad(array: Array, size: int, *, axis: int = 0, zero: bool = False) -> Array:
+    if array.shape[axis] == size:
+        return array
+    widths = [(0, 0)] * array.ndim
+    widths[axis] = (0, size - array.shape[axis])
+    return np.pad(array, widths) if zero else np.pad(array, widths, mode="edge")
+
+
+def _score(law_of: Kernel, fields: Array) -> tuple[Array, Array, Array]:
+    """log w, its slope and w''/w at the fields, each of their shape."""
+    y, derivatives = np.empty(fields.size), np.empty((2, 1, fields.size))
+    law_of(fields.reshape(1, -1), np.zeros(1), y, *derivatives)
+    slope, bend = derivatives.reshape(2, *fields.shape)
+    return y.reshape(fields.shape), slope, bend
+
+
+def _average(
+    law_of: Kernel, fields: Array, weights: Array, grid: tuple[float, float, int], tables: Array
+) -> None:
+    """Fill one head's ``tables`` with averages over the inner nodes; see the kernel."""
+    y, slopes, bends = _score(law_of, fields)
+    for law, table in enumerate(tables):
+        average_tables(y[law], slopes[law], bends[law], weights[law], *grid, table)

@@ -1,0 +1,219 @@
+"""Sums over the nodes of a token's law by way of a lattice of log-rates.
+
+Everything a race of clocks needs of a node is a smooth function of its log-rate y. So nodes are
+first deposited on a lattice, by the transpose of Lagrange interpolation with WIDTH points, which is
+all that a node costs; clocks then meet the few hundred points of the lattice instead of the nodes.
+What comes back is interpolated with the same weights, so that derivatives are those of the sums.
+
+The functions of a clock, tabulated on the lattice of s = x + y, are 1 − g, a g, a² g, a³ g, a⁴ g
+with a = e^s and g = e^{−a}.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import TypeVar, cast
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from headode._checks import Array
+
+F = TypeVar("F", bound=Callable[..., object])
+
+WIDTH = 16
+BEFORE = WIDTH // 2 - 1  # lattice points to the left of the cell that holds a node
+LANES = 32
+# Fractions of a lattice step closer than this share an interpolation.
+SAME = 1e-9
+
+_PLACES = np.arange(WIDTH) - float(BEFORE)
+# The constant factors 1 / Π_{i≠j} (j − i) of Lagrange's polynomials.
+_FACTORS = np.array(
+    [
+        (-1.0) ** (WIDTH - 1 - j) / (math.factorial(j) * math.factorial(WIDTH - 1 - j))
+        for j in range(WIDTH)
+    ]
+)
+
+
+def _compiled(function: F) -> F:
+    """Compile for sums that may be reordered; what they call is in this file, for the cache."""
+    flags = {"reassoc", "contract", "nsz"}
+    compiled = njit(cache=True, nogil=True, fastmath=flags, error_model="numpy")(function)
+    return cast(F, compiled)
+
+
+@_compiled
+def _spread(
+    place: Array, weights: Array, cell: NDArray[np.int64], below: Array, share: Array
+) -> None:
+    """For LANES nodes the first lattice point that each touches, and its parts (LANES, WIDTH).
+
+    ``place``: log-rates in lattice steps from the first point; is overwritten.
+    """
+    above = np.empty(LANES)
+    for i in range(LANES):
+        left = math.floor(place[i])
+        cell[i] = int(left) - BEFORE
+        place[i] -= left
+        below[0, i] = weights[i]
+        above[i] = 1.0
+    for j in range(1, WIDTH):
+        for i in range(LANES):
+            below[j, i] = below[j - 1, i] * (place[i] - _PLACES[j - 1])
+    for j in range(WIDTH - 1, -1, -1):
+        for i in range(LANES):
+            share[i, j] = below[j, i] * above[i] * _FACTORS[j]
+            above[i] = above[i] * (place[i] - _PLACES[j])
+
+
+@_compiled
+def deposit(y: Array, weights: Array, first: float, step: float, mass: Array) -> None:
+    """Add nodes of log-rates y (N,) to ``mass`` (B,), the lattice points (first + b) step.
+
+    N is a multiple of LANES; a node needs BEFORE points below its cell and as many above.
+    """
+    cell = np.empty(LANES, dtype=np.int64)
+    below = np.empty((WIDTH, LANES))
+    share = np.empty((LANES, WIDTH))
+    for base in range(0, y.size, LANES):
+        place = y[base : base + LANES] / step - first
+        _spread(place, weights[base : base + LANES], cell, below, share)
+        for i in range(LANES):
+            start = cell[i]
+            for j in range(WIDTH):
+                mass[start + j] += share[i, j]
+
+
+@_compiled
+def collect(
+    y: Array,
+    weights: Array,
+    first: float,
+    step: float,
+    potential: Array,
+    shares: Array,
+    lowered: Array,
+    gradient: Array,
+    curvature: Array,
+) -> None:
+    """Expected derivatives, with respect to the fields, of a function of the log-rate.
+
+    y, weights: (N,) nodes, a multiple of LANES; potential: (2, B) the function's first and second
+    derivative on the lattice; shares: (H, N) ∂y/∂u_h; lowered: (H, N) w_h''/Σw. Adds to
+    gradient (H,) and curvature (H, H; lower triangle).
+    """
+    cell = np.empty(LANES, dtype=np.int64)
+    below = np.empty((WIDTH, LANES))
+    share = np.empty((LANES, WIDTH))
+    slope = np.empty(LANES)
+    rest = np.empty(LANES)
+    for base in range(0, y.size, LANES):
+        place = y[base : base + LANES] / step - first
+        _spread(place, weights[base : base + LANES], cell, below, share)
+        for i in range(LANES):
+            start = cell[i]
+            first_sum = 0.0
+            second_sum = 0.0
+            for j in range(WIDTH):
+                first_sum += share[i, j] * potential[0, start + j]
+                second_sum += share[i, j] * potential[1, start + j]
+            slope[i] = first_sum
+            rest[i] = second_sum - first_sum
+        for h in range(shares.shape[0]):
+            for i in range(LANES):
+                gradient[h] += shares[h, base + i] * slope[i]
+                curvature[h, h] += lowered[h, base + i] * slope[i]
+            for k in range(h + 1):
+                for i in range(LANES):
+                    curvature[h, k] += shares[h, base + i] * shares[k, base + i] * rest[i]
+
+
+@_compiled
+def ring(mass: Array, functions: Array, stride: int, sums: Array) -> None:
+    """Add Σ_b mass_b f_k(x_j + y_b) to ``sums`` (3, points), for the first three functions.
+
+    functions: (5, stride points + B − 1 or more), from x_0 + y_0; x advances by ``stride`` points.
+    """
+    for j in range(sums.shape[1]):
+        at = j * stride
+        missed = 0.0
+        rung = 0.0
+        twice = 0.0
+        for b in range(mass.size):
+            missed += mass[b] * functions[0, at + b]
+            rung += mass[b] * functions[1, at + b]
+            twice += mass[b] * functions[2, at + b]
+        sums[0, j] += missed
+        sums[1, j] += rung
+        sums[2, j] += twice
+
+
+@_compiled
+def answer(coefficients: Array, functions: Array, stride: int, potential: Array) -> None:
+    """Add Ψ'(y_b) = Σ_j (e₁ a + e₂ a² + e₃ a³) g at x_j + y_b, and Ψ'', to ``potential`` (2, B).
+
+    coefficients: (3, points) e₁, e₂, e₃; functions and stride as in :func:`ring`.
+    """
+    for j in range(coefficients.shape[1]):
+        at = j * stride
+        e1 = coefficients[0, j]
+        e2 = coefficients[1, j]
+        e3 = coefficients[2, j]
+        for b in range(potential.shape[1]):
+            f1 = functions[1, at + b]
+            f2 = functions[2, at + b]
+            f3 = functions[3, at + b]
+            potential[0, b] += e1 * f1 + e2 * f2 + e3 * f3
+            potential[1, b] += (
+                e1 * f1 + (2.0 * e2 - e1) * f2 + (3.0 * e3 - e2) * f3 - e3 * functions[4, at + b]
+            )
+
+
+@_compiled
+def smooth(functions: Array, kernel: Array, spacing: int, smoothed: Array) -> None:
+    """Add Σ_m kernel_m functions[:, i + m spacing] to ``smoothed`` (K, n)."""
+    for k in range(smoothed.shape[0]):
+        for m in range(kernel.size):
+            at = m * spacing
+            for i in range(smoothed.shape[1]):
+                smoothed[k, i] += kernel[m] * functions[k, at + i]
+
+
+@_compiled
+def shift(functions: Array, places: Array, stride: int, tables: Array) -> None:
+    """What a clock contributes at shifted log-rates, interpolated between lattice points.
+
+    functions: (5, n); places: (M,) log-rates in lattice steps, from the functions' first point at
+    the clock's first time. Receives in tables (6, M, points), with u the log-rate: 1 − g, ∂_u g,
+    ∂_u² g, a g, ∂_u(a g), ∂_u²(a g).
+    """
+    line = np.zeros((4, functions.shape[1] - WIDTH + 1))
+    fraction = -1.0
+    for node in range(places.size):
+        left = math.floor(places[node] + SAME)
+        if abs(places[node] - left - fraction) > SAME:
+            fraction = places[node] - left
+            line[:] = 0.0
+            for w in range(WIDTH):
+                factor = _FACTORS[w]
+                for other in range(WIDTH):
+                    if other != w:
+                        factor *= fraction - _PLACES[other]
+                for k in range(4):
+                    for i in range(line.shape[1]):
+                        line[k, i] += factor * functions[k, i + w]
+        start = int(left) - BEFORE
+        for j in range(tables.shape[2]):
+            i = start + j * stride
+            rung = line[1, i]
+            twice = line[2, i]
+            tables[0, node, j] = line[0, i]
+            tables[1, node, j] = -rung
+            tables[2, node, j] = twice - rung
+            tables[3, node, j] = rung
+            tables[4, node, j] = rung - twice
+            tables[5, node, j] = rung - 3.0 * twice + line[3, i]

@@ -1,0 +1,135 @@
+"""The log-rate's law: common mode, lattice and clock functions, each against direct sums."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from headode.activation import get_activation
+from headode.expectation.common_mode import token_rule
+from headode.expectation.gaussian_rule import gaussian_rule
+from headode.expectation.log_rates import Lattice, LogRates, averaged_functions, clock_functions
+from headode.kernels.load import load_token_law
+
+LIMIT = 1 << 20
+BAYES = load_token_law(get_activation("bayes_softmax"))
+
+
+def direct(function, covariance, mean):
+    """E function(log Σ_h e^{u_h + mean_h}) by a tensor rule of all directions, to about 1e-11."""
+    rule = gaussian_rule(covariance, 1e-11, LIMIT)
+    y = np.log(np.exp(rule.nodes + mean[:, None]).sum(axis=0))
+    return function(y) @ rule.weights
+
+
+def by_lattice(covariance, mean, tolerance, x):
+    """E (1 − g), E a g and E a² g at a logarithmic time x on the lattice, by the common mode."""
+    lattice = Lattice.of(tolerance)
+    rule = token_rule(covariance, 0.1 * tolerance, LIMIT, shifts=True)
+    laws = LogRates.of(BAYES, mean[None], [rule], lattice)
+    start = round(x / lattice.step)
+    functions = averaged_functions(
+        lattice, rule.deviation, rule.zeta, tolerance, start + laws.first, laws.mass[0].shape[1]
+    )
+    return rule, start * lattice.step, np.einsum("ckb,cb->k", functions[:, :3], laws.mass[0])
+
+
+COVARIANCES = {
+    "one strong common direction": np.full((3, 3), 4.0) + np.diag([0.5, 0.1, 1.0]),
+    "identical heads": np.full((3, 3), 2.0),
+    "common direction nearly spanned": np.outer([2.0, 2.05, 1.96], [2.0, 2.05, 1.96])
+    + 1e-6 * np.eye(3),
+    "heads that avoid the common mode": np.array([[1.0, -1.0, 0], [-1.0, 1.0, 0], [0, 0, 1e-4]]),
+    "a silent head": np.diag([3.0, 1.0, 0.0]),
+    "nothing": np.zeros((3, 3)),
+}
+
+
+@pytest.mark.parametrize("name", COVARIANCES)
+@pytest.mark.parametrize("tolerance", [1e-5, 1e-8])
+def test_common_mode_changes_no_expectation(name, tolerance):
+    covariance, mean = COVARIANCES[name], np.array([0.3, -1.0, 0.2])
+    for x in (-6.0, -1.0, 1.5):
+        rule, s, sums = by_lattice(covariance, mean, tolerance, x)
+        for k, value in enumerate(sums):
+            expected = direct(lambda y, k=k, s=s: _functions(s + y)[k], covariance, mean)
+            # An expectation of a clock function is asked for to the tolerance.
+            assert abs(value - expected) < tolerance
+    if "common" in name and "avoid" not in name:
+        assert rule.deviation > 1.0
+
+
+def test_common_mode_takes_out_a_direction():
+    covariance = COVARIANCES["one strong common direction"]
+    split = token_rule(covariance, 1e-8, LIMIT, shifts=True)
+    whole = token_rule(covariance, 1e-8, LIMIT, shifts=False)
+    assert whole.deviation == 0.0
+    # The largest possible α² is 1/(1ᵀ Q⁻¹ 1).
+    assert split.deviation**2 == pytest.approx(1 / np.linalg.inv(covariance).sum(), rel=1e-12)
+    assert split.fields.weights.size < whole.fields.weights.size / 5
+
+
+def _functions(s):
+    a = np.exp(s)
+    return np.array([-np.expm1(-a), a * np.exp(-a), a**2 * np.exp(-a)])
+
+
+@settings(deadline=None, max_examples=30)
+@given(
+    deviation=st.floats(0.0, 4.0),
+    channels=st.integers(1, 5),
+    tolerance=st.sampled_from([1e-4, 1e-7, 1e-10]),
+)
+def test_averaged_functions_are_gaussian_averages(deviation, channels, tolerance):
+    """Against Gauss-Legendre on ±9 standard deviations, with Lagrange polynomials by solving."""
+    lattice = Lattice.of(tolerance)
+    zeta = np.polynomial.hermite_e.hermegauss(channels)[0]
+    low, count = round(-12 / lattice.step), 40
+    averaged = averaged_functions(lattice, deviation, zeta, tolerance, low, count)
+    z, w = np.polynomial.legendre.leggauss(400)
+    z, w = 9 * z, 9 * w * np.exp(-0.5 * (9 * z) ** 2) / np.sqrt(2 * np.pi)
+    powers = np.vander(zeta, increasing=True)
+    polynomials = np.linalg.solve(powers.T, np.vander(z, channels, increasing=True).T)
+    s = lattice.step * (low + np.arange(count))
+    expected = np.einsum("cz,z,skz->cks", polynomials, w, _five(s[:, None] + deviation * z))
+    # The polynomials reach a few units where the functions do not vanish.
+    assert np.abs(averaged - expected).max() < 30 * tolerance
+
+
+def _five(s):
+    a = np.exp(np.minimum(s, 6.0))
+    g = np.exp(-a)
+    return np.moveaxis(np.array([1 - g, a * g, a**2 * g, a**3 * g, a**4 * g]), 0, -2)
+
+
+def test_lattice_keeps_the_digits_of_small_probabilities():
+    """A sequence of L tokens feels a probability 1/L of having rung: relative errors count."""
+    rng = np.random.default_rng(0)
+    lattice = Lattice.of(1e-6)
+    rule = token_rule(np.eye(2), 1e-7, LIMIT, shifts=False)
+    laws = LogRates.of(BAYES, rng.normal(size=(1, 2)), [rule], lattice)
+    low = round(-40 / lattice.step)
+    functions = clock_functions(lattice, low + laws.first, laws.mass[0].shape[1])
+    missed = laws.mass[0][0] @ functions[0]
+    exact = -np.expm1(-np.exp(low * lattice.step + laws.y[0][0])) @ rule.fields.weights
+    assert missed == pytest.approx(exact, rel=1e-12)
+
+
+def test_gradients_are_sums_over_the_nodes():
+    rng = np.random.default_rng(1)
+    lattice = Lattice.of(1e-9)
+    covariance = np.array([[2.0, 0.7, 0.1], [0.7, 1.0, -0.4], [0.1, -0.4, 0.8]])
+    rule = token_rule(covariance, 1e-6, LIMIT, shifts=False)
+    laws = LogRates.of(BAYES, rng.normal(size=(1, 3)), [rule], lattice)
+    points = (laws.first + np.arange(laws.mass[0].shape[1])) * lattice.step
+    potential = np.array([[np.sin(points), np.cos(points)]])
+    first, second = laws.gradients([potential])
+    y, (share, lowered), weights = laws.y[0][0], laws.shares[0][0], rule.fields.weights
+    slope, bend = np.sin(y), np.cos(y)
+    # Interpolating a sine with 16 points a tenth apart leaves less than roundoff.
+    np.testing.assert_allclose(first[0], share @ (weights * slope), rtol=0, atol=1e-13)
+    expected = np.einsum("hn,kn,n->hk", share, share, weights * (bend - slope))
+    expected += np.diag(lowered @ (weights * slope))
+    np.testing.assert_allclose(second[0], expected, rtol=0, atol=1e-13)
