@@ -32,6 +32,9 @@ VARIABLES = {
     "m_v": ((), "overlap of the value with the teacher's, v·v*/d"),
     "q_v": ((), "squared norm of the value, |v|²/d"),
     "offset": (("head",), "offset of the scores"),
+    "k_v_star": (("head",), "overlap of head and teacher's value, k_h·v*/d"),
+    "k_v": (("head",), "overlap of head and value, k_h·v/d"),
+    "v_k_star": (("feature",), "overlap of value and feature, v·k*_f/d"),
     "expectation_error": ((), "estimated absolute error of the expected updates"),
     "risk_standard_error": ((), "standard error of the Monte Carlo estimate of the risk"),
 }

@@ -48,7 +48,9 @@ def save_result(save: Save, target: Path) -> Path:
 
 
 @contextmanager
-def partial_result_saved(target: Path, advice: str) -> Iterator[None]:
+def partial_result_saved(
+    target: Path, advice: str, *, to_continue: str | None = None
+) -> Iterator[None]:
     """Save what a failing or interrupted computation has until then, and leave.
 
     It gets a name of its own, ``run.partial.nc`` for ``run.nc``: what has the name that was asked
@@ -57,6 +59,7 @@ def partial_result_saved(target: Path, advice: str) -> Iterator[None]:
     Args:
         target: where the whole result would have been saved.
         advice: what to try after a numerical failure.
+        to_continue: the command that goes on after an interruption, if there is one.
     """
     try:
         yield
@@ -68,6 +71,8 @@ def partial_result_saved(target: Path, advice: str) -> Iterator[None]:
     except Interrupted as interrupt:
         complain(str(interrupt))
         _save_partial(interrupt.partial, target)
+        if to_continue is not None:
+            typer.echo(f"To continue: {to_continue}", err=True)
         raise typer.Exit(Status.INTERRUPTED) from None
 
 

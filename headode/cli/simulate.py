@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,6 +17,7 @@ from headode.cli.options import (
     WorkersOption,
 )
 from headode.cli.session import Session
+from headode.errors import ArgumentError, NumericalFailure
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -36,13 +38,17 @@ def simulate(
         ),
     ] = None,
     workers: WorkersOption = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Continue an interrupted or killed simulation.")
+    ] = False,
     force: ForceOption = False,
     quiet: QuietOption = False,
     log_level: CommandLogLevelOption = None,
 ) -> None:
     """Simulate online SGD in finite dimension.
 
-    When it fails or is interrupted, what was computed so far is saved as NAME.partial.nc.
+    Finished runs are kept in the folder OUTPUT.partial until all are, for --resume. When it fails
+    or is interrupted, what was computed so far is also saved as NAME.partial.nc, to look at.
     """
     session = Session.of(context, quiet, log_level)
     with exit_statuses(session):
@@ -50,18 +56,22 @@ def simulate(
         from headode.cli.progress_bar import progress_bar
         from headode.cli.saving import check_file, partial_result_saved, save_result
         from headode.config import load_config
+        from headode.simulation.checkpoint import discard_checkpoint
         from headode.trajectory import save_dataset
 
         configuration = load_config(config)
         require_learning_rate(configuration, "simulate")
         target = check_file(output or Path(f"{config.stem}_simulation.nc"), force=force)
+        checkpoint = _checkpoint_of(target, resume, force)
         session.note(f"simulating {config}; the result will be {target}")
+        command = shlex.join(["headode", "simulate", str(config), "-o", str(target), "--resume"])
         with (
-            partial_result_saved(target, ADVICE),
+            partial_result_saved(target, ADVICE, to_continue=command),
             progress_bar(session, "SGD", "steps") as progress,
         ):
-            ensemble = _simulate(configuration, workers, progress)
+            ensemble = _simulate(configuration, checkpoint, workers, progress)
         save_result(lambda path: save_dataset(ensemble, path, force=force), target)
+        discard_checkpoint(checkpoint)
         if not session.quiet:
             from headode.cli.summary import show_simulation
 
@@ -69,21 +79,43 @@ def simulate(
         session.say(f"Result: {target}")
 
 
-def _simulate(config: Config, workers: int | None, progress: ProgressCallback | None) -> xr.Dataset:
+def _checkpoint_of(target: Path, resume: bool, force: bool) -> Path:
+    """The folder for the finished runs; one that is there is continued, or removed, when asked."""
+    from headode.simulation.checkpoint import discard_checkpoint
+
+    folder = target.with_name(f"{target.name}.partial")
+    if force and not resume:
+        discard_checkpoint(folder)
+    if folder.exists() and not resume:
+        requirement = "have no unfinished simulation (--resume continues it, --force removes it)"
+        raise ArgumentError("output", requirement, str(folder))
+    return folder
+
+
+def _simulate(
+    config: Config, checkpoint: Path, workers: int | None, progress: ProgressCallback | None
+) -> xr.Dataset:
     from headode.cli.arguments import (
         SIMULATION_KEYS,
         naming_keys,
         simulation_arguments,
         training_arguments,
     )
+    from headode.simulation.checkpoint import discard_checkpoint
     from headode.simulation.simulate import simulate as run
 
     with naming_keys(config, SIMULATION_KEYS):
-        return run(
-            config.build_model(),
-            config.build_state(),
-            **training_arguments(config),
-            **simulation_arguments(config),
-            workers=workers,
-            progress=progress,
-        )
+        try:
+            return run(
+                config.build_model(),
+                config.build_state(),
+                **training_arguments(config),
+                **simulation_arguments(config),
+                workers=workers,
+                checkpoint=checkpoint,
+                progress=progress,
+            )
+        except NumericalFailure:
+            # All runs are over: to continue would only fail again.
+            discard_checkpoint(checkpoint)
+            raise

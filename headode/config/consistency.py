@@ -182,9 +182,6 @@ def _check_times(draft: Draft) -> Iterator[Fault]:
 
 
 def _check_simulation(draft: Draft) -> Iterator[Fault]:
-    if draft.value_or("simulation", "method", "weights") == "overlaps":
-        requirement = "be weights (overlaps is not available in this version yet)"
-        yield must(("simulation", "method"), requirement, "overlaps")
     features, heads = _features(draft), draft.value("model", "heads")
     dimension = draft.value("simulation", "dimension")
     if features is not None and dimension <= features + 1 + heads:

@@ -11,7 +11,11 @@ F = TypeVar("F", bound=Callable[..., object])
 
 
 def compiled(function: F) -> F:
-    """Compile to machine code, cached on disk, without the GIL so that runs share a process."""
+    """Compile to machine code, cached on disk, without the GIL so that runs share a process.
+
+    Numba renews its cache when the file of a function changes, and not when that of a function it
+    calls does: after such an edit, remove ``headode/simulation/__pycache__``.
+    """
     return cast(F, njit(cache=True, nogil=True)(function))
 
 

@@ -1,12 +1,13 @@
-"""Several independent runs side by side: threads, records, progress, interruption."""
+"""Several independent runs over threads: records, progress, interruption."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import repeat
 from time import perf_counter
 from typing import NamedTuple, Protocol
 
@@ -17,9 +18,13 @@ from headode._checks import Array
 from headode.progress import Progress, ProgressCallback
 from headode.simulation.vectors import Overlaps
 
+# Seconds of SGD steps between two looks at whether to stop, and between two reports of progress.
+CHUNK_SECONDS = 0.2
+REPORT_SECONDS = 0.1
+
 
 class Run(Protocol):
-    """A simulation that can be moved on and measured; its thread is not known in advance."""
+    """A simulation that can be moved on and measured."""
 
     def advance(self, steps: int) -> None:
         """Take SGD steps."""
@@ -41,75 +46,127 @@ class Measurement(NamedTuple):
 
 
 @dataclass
-class Records:
-    """What was measured so far.
+class RunRecords:
+    """What was measured of one run so far.
 
     Attributes:
-        rows: one entry per recorded time, each a list over runs.
-        advancing: seconds spent in SGD steps, added over runs.
-        diverged: the first run whose risk was not finite, and when (in steps).
+        rows: a measurement for each recorded time that the run has reached.
+        advanced: steps taken.
+        seconds: spent in them.
+        diverged: whether the run stopped because its risk was not finite.
     """
 
-    rows: list[list[Measurement]] = field(default_factory=list)
-    advancing: float = 0.0
-    diverged: tuple[int, int] | None = None
+    rows: list[Measurement] = field(default_factory=list)
+    advanced: int = 0
+    seconds: float = 0.0
+    diverged: bool = False
 
-    def arrays(self) -> dict[str, Array]:
-        """Measured quantities by name, of shape (runs, times, ...)."""
-        runs = list(zip(*self.rows, strict=True))
+    def columns(self) -> dict[str, Array]:
+        """Measured quantities by name, of shape (times, ...)."""
         columns = {
-            name: np.array([[getattr(each.overlaps, name) for each in run] for run in runs])
+            name: np.array([getattr(row.overlaps, name) for row in self.rows])
             for name in Overlaps._fields
         }
         for name in ("risk", "risk_standard_error"):
-            columns[name] = np.array([[getattr(each, name) for each in run] for run in runs])
+            columns[name] = np.array([getattr(row, name) for row in self.rows])
         return columns
 
 
-def run_ensemble(
-    runs: Sequence[Run],
-    steps: NDArray[np.int64],
-    risk: RiskEstimate,
-    records: Records,
-    workers: int,
-    chunk: int,
-    progress: ProgressCallback | None,
-) -> None:
-    """Advance all the runs to each of ``steps`` in turn and append to ``records``.
+@dataclass(frozen=True)
+class Ensemble:
+    """What the runs are, and what is to be recorded of them.
 
-    The runs keep in step, so that an interruption leaves all of them at the same recorded times.
-    Stops early when a run diverges, and says so in ``records.diverged``.
-
-    Args:
-        runs: independent simulations; each owns its random stream, so threads change nothing.
+    Attributes:
+        start: makes a run ready to go; called in the thread that simulates it, one at a time.
         steps: numbers of steps to record at, not decreasing.
         risk: estimate for one run at one record.
-        records: filled in place, so that it survives a KeyboardInterrupt.
-        workers: number of threads.
-        chunk: most steps between two looks at the keyboard.
-        progress: called after every chunk, with the number of steps of each run.
+        finished: called in the run's thread when it has reached the end, or diverged.
     """
-    done = 0
+
+    start: Callable[[int], Run]
+    steps: NDArray[np.int64]
+    risk: RiskEstimate
+    finished: Callable[[int, RunRecords], None]
+
+
+def run_ensemble(
+    ensemble: Ensemble,
+    records: Sequence[RunRecords],
+    todo: Sequence[int],
+    workers: int,
+    progress: ProgressCallback | None,
+) -> None:
+    """Simulate runs, each to its end, and fill ``records``.
+
+    Each run is a task of its own with its own random stream, so that threads change nothing, and
+    what is finished does not wait for the others. When this is left by an exception (Ctrl-C, or
+    one of a run), all runs stop within a chunk of steps, and what they recorded stays.
+
+    Args:
+        ensemble: what to do.
+        records: of all the runs; those of ``todo`` are empty and filled in place.
+        todo: numbers of the runs to simulate.
+        workers: number of threads.
+        progress: called several times a second, from this thread, with the number of steps of a
+            run, averaged over all of them.
+    """
+    stop, starting = threading.Event(), threading.Lock()
+
+    def report() -> None:
+        if progress is not None:
+            done = math.fsum(each.advanced for each in records) / len(records)
+            progress(Progress(done=done, total=float(ensemble.steps[-1])))
+
+    with _threads(workers, stop) as pool:
+        pending = {pool.submit(_follow, ensemble, n, records[n], stop, starting) for n in todo}
+        while pending:
+            ended, pending = wait(pending, REPORT_SECONDS, FIRST_EXCEPTION)
+            for future in ended:
+                future.result()  # raises what the run raised
+            report()
+
+
+@contextmanager
+def _threads(workers: int, stop: threading.Event) -> Iterator[ThreadPoolExecutor]:
+    """Threads that are told to stop, and waited for, when the block is left by an exception."""
     with ThreadPoolExecutor(workers) as pool:
-        for index, target in enumerate(steps.tolist()):
-            while done < target:
-                count = min(chunk, target - done)
-                spent = pool.map(lambda run, count=count: _timed_advance(run, count), runs)
-                records.advancing += math.fsum(spent)
-                done += count
-                if progress is not None:
-                    progress(Progress(done=done, total=float(steps[-1])))
-            overlaps = list(pool.map(lambda run: run.overlaps(), runs))
-            risks = list(pool.map(risk, range(len(runs)), repeat(index), overlaps))
-            finite = [math.isfinite(estimate) for estimate, _ in risks]
-            if not all(finite):
-                records.diverged = (finite.index(False), target)
+        try:
+            yield pool
+        except BaseException:
+            stop.set()
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def _follow(
+    ensemble: Ensemble,
+    number: int,
+    records: RunRecords,
+    stop: threading.Event,
+    starting: threading.Lock,
+) -> None:
+    """Take one run to its end, unless asked to stop."""
+    # One at a time: not all libraries of linear algebra add in the same order when called at once.
+    with starting:
+        run = ensemble.start(number)
+    chunk = 1
+    for index, target in enumerate(ensemble.steps.tolist()):
+        while records.advanced < target:
+            if stop.is_set():
                 return
-            pairs = zip(overlaps, risks, strict=True)
-            records.rows.append([Measurement(each, *estimate) for each, estimate in pairs])
-
-
-def _timed_advance(run: Run, steps: int) -> float:
-    started = perf_counter()
-    run.advance(steps)
-    return perf_counter() - started
+            count = min(chunk, target - records.advanced)
+            started = perf_counter()
+            run.advance(count)
+            seconds = perf_counter() - started
+            records.seconds += seconds
+            records.advanced += count
+            # At most doubled, since a time this short is measured badly.
+            fitting = int(count * CHUNK_SECONDS / max(seconds, 1e-9))
+            chunk = max(1, min(2 * chunk, fitting)) if count == chunk else chunk
+        overlaps = run.overlaps()
+        risk, error = ensemble.risk(number, index, overlaps)
+        if not math.isfinite(risk):
+            records.diverged = True
+            break
+        records.rows.append(Measurement(overlaps, risk, error))
+    ensemble.finished(number, records)

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from headode._checks import check_integer, check_option
-from headode.errors import ArgumentError
 
-METHODS = ("weights", "overlaps")
+METHODS = ("overlaps", "weights")
 
 
 @dataclass(frozen=True)
@@ -18,7 +17,8 @@ class SimulationOptions:
     Args:
         dimension: d ≥ 1 (the model may need more).
         runs: number of independent runs, ≥ 1.
-        method: ``weights``, full weight vectors in R^d.
+        method: ``overlaps``, the Markov chain of the overlaps, exact in law at a cost independent
+            of d; or ``weights``, full weight vectors in R^d.
         seed: ≥ 0; determines every random number.
 
     Raises:
@@ -27,15 +27,13 @@ class SimulationOptions:
 
     dimension: int = 10_000
     runs: int = 8
-    method: str = "weights"
+    method: str = "overlaps"
     seed: int = 0
 
     def __post_init__(self) -> None:
         for name, minimum in (("dimension", 1), ("runs", 1), ("seed", 0)):
             object.__setattr__(self, name, check_integer(name, getattr(self, name), minimum))
-        if check_option("method", self.method, METHODS) == "overlaps":
-            requirement = "be weights (the simulation of the overlaps alone is not available yet)"
-            raise ArgumentError("method", requirement, self.method)
+        check_option("method", self.method, METHODS)
 
     def to_dict(self) -> dict[str, Any]:
         """As plain data, in the layout of a configuration file's ``simulation`` section."""

@@ -38,21 +38,45 @@ class Student(NamedTuple):
 
 
 class Overlaps(NamedTuple):
-    """Measured order parameters: M (H, F), R (H, H), m_v, q_v, offset (H,).
+    """Measured order parameters, and the overlaps of order d^(-1/2) that vanish as d → ∞.
 
     Unlike :class:`OrderParameters` these may hold roundoff, or the infinities of a diverged run.
+
+    Attributes:
+        M: (H, F).
+        R: (H, H), Q − M Mᵀ, so what the heads have along v* is part of it.
+        m_v: v·v*/d.
+        q_v: |v|²/d.
+        k_v_star: (H,), k_h·v*/d.
+        k_v: (H,), k_h·v/d.
+        v_k_star: (F,), v·k*_f/d.
+        offset: (H,), b_h.
     """
 
     M: Array
     R: Array
     m_v: float
     q_v: float
+    k_v_star: Array
+    k_v: Array
+    v_k_star: Array
     offset: Array
 
 
 def smallest_dimension(heads: int, features: int) -> int:
     """F + H + 2: room for the teachers k*, v* and for the parts of k, v orthogonal to them."""
     return features + heads + 2
+
+
+def check_dimension(dimension: int, heads: int, features: int) -> None:
+    """Refuse a space that is too small for all the vectors.
+
+    Raises:
+        ArgumentError: if d < F + H + 2.
+    """
+    size = smallest_dimension(heads, features)
+    if dimension < size:
+        raise ArgumentError("dimension", f"be at least F + H + 2 = {size}", dimension)
 
 
 def initial_vectors(
@@ -74,9 +98,8 @@ def initial_vectors(
         ArgumentError: if d < F + H + 2.
     """
     heads, features = state.M.shape
+    check_dimension(dimension, heads, features)
     size = smallest_dimension(heads, features)
-    if dimension < size:
-        raise ArgumentError("dimension", f"be at least F + H + 2 = {size}", dimension)
     orthonormal, _ = np.linalg.qr(rng.standard_normal((dimension, size)))
     frame = np.sqrt(dimension) * np.ascontiguousarray(orthonormal.T)
     teacher = Teacher(frame[:features].copy(), frame[features].copy())
@@ -96,10 +119,16 @@ def measure_overlaps(teacher: Teacher, student: Student) -> Overlaps:
     with np.errstate(all="ignore"):  # a diverged run is reported by whoever asked for it
         M = np.einsum("hi,fi->hf", student.heads, teacher.features) / dimension
         residual = student.heads - np.einsum("hf,fi->hi", M, teacher.features)
-        R = np.einsum("hi,ki->hk", residual, residual) / dimension
-        m_v = float(np.einsum("i,i->", student.value, teacher.value)) / dimension
-        q_v = float(np.einsum("i,i->", student.value, student.value)) / dimension
-    return Overlaps(M, R, m_v, q_v, student.offset.copy())
+        return Overlaps(
+            M=M,
+            R=np.einsum("hi,ki->hk", residual, residual) / dimension,
+            m_v=float(np.einsum("i,i->", student.value, teacher.value)) / dimension,
+            q_v=float(np.einsum("i,i->", student.value, student.value)) / dimension,
+            k_v_star=np.einsum("hi,i->h", student.heads, teacher.value) / dimension,
+            k_v=np.einsum("hi,i->h", student.heads, student.value) / dimension,
+            v_k_star=np.einsum("fi,i->f", teacher.features, student.value) / dimension,
+            offset=student.offset.copy(),
+        )
 
 
 def square_root(matrix: Array) -> Array:

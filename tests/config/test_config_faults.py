@@ -244,8 +244,8 @@ ONE_FAULT = [
     ("output", "[1, 2]", "output", ["a section with count, spacing, times, but is [1, 2]"]),
     # the simulation
     ("simulation", "{dimension: 5}", "simulation.dimension", ["larger than", "= 5, but is 5"]),
-    ("simulation", "{method: overlaps}", "simulation.method", ["weights", "not available"]),
-    ("simulation", "{method: weight}", "simulation.method", ["did you mean weights?", "'weight'"]),
+    ("simulation", "{method: weight}", "simulation.method", ["overlaps, weights", "'weight'"]),
+    ("simulation", "{method: overlap}", "simulation.method", ["did you mean overlaps?"]),
     ("simulation", "{runs: 0}", "simulation.runs", ["an integer ≥ 1, but is 0"]),
     # the phase diagram
     ("phase_diagram", "{measures: [final_risk]}", "phase_diagram.axes", ["is missing"]),

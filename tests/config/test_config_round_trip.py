@@ -106,7 +106,7 @@ def test_defaults_are_those_of_the_documentation() -> None:
         "expectation": {"method": "auto", "tolerance": 1e-6, "seed": 0},
         "integrator": {"rtol": 1e-6, "atol": 1e-9, "method": "auto"},
         "output": {"count": 200, "spacing": "log"},
-        "simulation": {"dimension": 10_000, "runs": 8, "method": "weights", "seed": 0},
+        "simulation": {"dimension": 10_000, "runs": 8, "method": "overlaps", "seed": 0},
     }
 
 

@@ -33,7 +33,7 @@ PUBLIC = {
     "register_activation": "(activation)",
     "simulate": "(model, state, time, times, learning_rate, value_learning_rate, "
     "offset_learning_rate, batch_size, weight_decay, count, spacing, dimension, runs, method, "
-    "seed, workers, progress, configuration)",
+    "seed, workers, checkpoint, progress, configuration)",
     "validate": "(model, state, time, times, learning_rate, value_learning_rate, "
     "offset_learning_rate, batch_size, weight_decay, count, spacing, comparisons, level, method, "
     "tolerance, rtol, atol, integrator, dimension, runs, simulation_method, seed, workers, "

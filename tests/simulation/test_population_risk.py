@@ -6,7 +6,7 @@ from sgd_numpy import draw_sequence, loss
 
 from headode import Model, OrderParameters, Signal
 from headode.simulation.risk import estimate_risk
-from headode.simulation.vectors import Overlaps, initial_vectors
+from headode.simulation.vectors import Overlaps, initial_vectors, measure_overlaps
 
 SIGNALS = {
     "sign_flips": Signal.sign_flips(mean=[1.0, 0.0], amplitude=[0.0, 1.5]),
@@ -15,7 +15,9 @@ SIGNALS = {
 
 
 def overlaps_of(model, state):
-    return Overlaps(state.M, state.R, state.m_v, state.q_v, model.offsets(state))
+    heads, features = state.M.shape
+    cross = np.zeros(heads), np.zeros(heads), np.zeros(features)
+    return Overlaps(state.M, state.R, state.m_v, state.q_v, *cross, model.offsets(state))
 
 
 def linear_risk(model, state):
@@ -67,8 +69,43 @@ def test_risk_is_the_mean_loss_on_full_vectors(activation, offset):
     assert abs(risk - losses.mean()) < 4.5 * combined
 
 
-def test_overlaps_of_a_diverged_run_have_no_risk():
+@pytest.mark.parametrize("value", ["known", "learned"])
+@pytest.mark.parametrize("activation", ["softmax1", "bayes_softmax"])
+def test_risk_in_few_dimensions_includes_all_overlaps(activation, value):
+    """With weights in any direction: heads along v* and v, a value along k*."""
+    model = Model(3, 2, SIGNALS["mixture"], activation, offset="zero", value=value)
+    state = OrderParameters.random(2, 2, learned_value=model.learns_value)
+    rng = np.random.default_rng(4)
+    teacher, student = initial_vectors(state, np.zeros(2), 6, rng)
+    student.heads[:] = rng.normal(0.0, 0.7, (2, 6)) + 0.6 * teacher.value
+    if model.learns_value:
+        student.value[:] = rng.standard_normal(6) + 0.5 * teacher.features[0]
+    overlaps = measure_overlaps(teacher, student)
+    losses = np.array(
+        [loss(model, [draw_sequence(rng, model, teacher)], *student) for _ in range(20_000)]
+    )
+    risk, error = estimate_risk(model, overlaps, rng, 40_000)
+    combined = np.hypot(error, losses.std() / np.sqrt(losses.size))
+    assert abs(risk - losses.mean()) < 4.5 * combined
+    # These overlaps matter here.
+    without = overlaps._replace(k_v_star=np.zeros(2), k_v=np.zeros(2), v_k_star=np.zeros(2))
+    assert abs(estimate_risk(model, without, rng, 40_000)[0] - risk) > 6 * combined
+
+
+def test_risk_does_not_depend_on_roundoff_of_vanishing_residuals():
+    model = Model(3, 2, SIGNALS["mixture"], "softmax")
+    state = OrderParameters(M=np.eye(2), R=np.zeros((2, 2)))
+    overlaps = overlaps_of(model, state)
+    rounded = overlaps._replace(
+        R=1e-33 * np.eye(2), k_v_star=np.full(2, 1e-17), k_v=np.full(2, 1e-17)
+    )
+    expected, error = estimate_risk(model, overlaps, np.random.default_rng(0))
+    assert abs(estimate_risk(model, rounded, np.random.default_rng(1))[0] - expected) < 6 * error
+
+
+@pytest.mark.parametrize("size", [np.inf, np.nan, 1e200])
+def test_overlaps_of_a_diverged_run_have_no_risk(size):
     model = Model(3, 2, SIGNALS["mixture"], "linear")
     state = OrderParameters.random(2, 2)
-    overlaps = overlaps_of(model, state)._replace(M=np.full((2, 2), np.inf))
+    overlaps = overlaps_of(model, state)._replace(M=np.full((2, 2), size))
     assert np.isnan(estimate_risk(model, overlaps, np.random.default_rng(0))).all()

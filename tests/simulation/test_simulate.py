@@ -17,11 +17,13 @@ from headode import (
     Signal,
     simulate,
 )
+from headode.simulation.ensemble import Ensemble, RunRecords, run_ensemble
 
 SIGNAL = Signal.sign_flips(mean=[1.0, 0.0], amplitude=[0.0, 1.5])
 MODEL = Model(3, 2, SIGNAL, "softmax", label_noise=0.3)
 STATE = OrderParameters.random(2, 2, scale=0.5, seed=1)
 LEARNING = Model(3, 2, SIGNAL, "softmax1", offset="learned", value="learned")
+METHODS = ["overlaps", "weights"]
 
 
 def run(model=MODEL, state=STATE, **changes):
@@ -29,19 +31,29 @@ def run(model=MODEL, state=STATE, **changes):
     return simulate(model, state, **(options | changes))
 
 
-def test_starts_from_exactly_the_given_overlaps():
+@pytest.mark.parametrize("method", METHODS)
+def test_starts_from_exactly_the_given_overlaps(method):
     state = STATE.replace(m_v=0.3, q_v=0.5, offset=[0.1, -0.4])
-    data = run(LEARNING, state).isel(time=0)
+    data = run(LEARNING, state, method=method).isel(time=0)
     for name in ("M", "R", "Q", "m_v", "q_v", "offset"):
         expected = np.broadcast_to(getattr(state, name), data[name].shape)
         np.testing.assert_allclose(data[name], expected, rtol=0, atol=1e-12, err_msg=name)
+    for name in ("k_v_star", "k_v", "v_k_star"):
+        np.testing.assert_allclose(data[name], 0, rtol=0, atol=1e-12, err_msg=name)
 
 
-def test_dataset_has_what_applies_and_nothing_else():
-    always = {"M", "R", "Q", "risk", "risk_standard_error"}
-    known, learned = run(), run(LEARNING)
+@pytest.mark.parametrize("method", METHODS)
+def test_dataset_has_what_applies_and_nothing_else(method):
+    always = {"M", "R", "Q", "risk", "risk_standard_error", "k_v_star"}
+    known, learned = run(method=method), run(LEARNING, method=method)
     assert set(known.data_vars) == always
-    assert set(learned.data_vars) == always | {"m_v", "q_v", "offset"}
+    assert set(learned.data_vars) == always | {
+        *("m_v", "q_v", "offset"),
+        *("k_v", "v_k_star"),
+    }
+    for data in (known, learned):
+        assert (data["k_v_star"].isel(time=-1) != 0).all()
+        assert all(variable.attrs["long_name"] for variable in data.data_vars.values())
     assert learned["M"].dims == ("run", "time", "head", "feature")
     assert learned["risk"].dims == ("run", "time")
     assert learned.attrs["kind"] == "simulation"
@@ -52,7 +64,7 @@ def test_dataset_has_what_applies_and_nothing_else():
     assert configuration["simulation"] == {
         "dimension": 40,
         "runs": 3,
-        "method": "weights",
+        "method": method,
         "seed": 0,
     }
     assert configuration["training"]["learning_rate"] == 1.0
@@ -75,10 +87,24 @@ def test_last_time_with_count_and_spacing():
     np.testing.assert_allclose(data["time"], [0.0, 0.5, 1.0, 1.5, 2.0], rtol=1e-15)
 
 
-def test_the_number_of_workers_changes_nothing():
-    reference = run(LEARNING, workers=1)
+@pytest.mark.parametrize("method", METHODS)
+def test_the_number_of_workers_changes_nothing(method):
+    reference = run(LEARNING, workers=1, method=method)
     for workers in (2, 5):
-        xr.testing.assert_equal(run(LEARNING, workers=workers), reference)
+        xr.testing.assert_equal(run(LEARNING, workers=workers, method=method), reference)
+
+
+def test_the_two_methods_agree():
+    """The test of the whole; that of the laws is test_overlaps_law.py."""
+    ends = [
+        run(LEARNING, runs=200, method=method, times=[2.0], seed=seed).isel(time=0)
+        for seed, method in enumerate(METHODS)
+    ]
+    for name in ("M", "R", "risk", "m_v", "q_v", "offset", "k_v_star", "k_v", "v_k_star"):
+        a, b = (data[name].values for data in ends)
+        error = np.hypot(a.std(axis=0), b.std(axis=0)) / np.sqrt(200)
+        # Some twenty comparisons; 4.5 standard errors have probability 7e-6 each.
+        assert (np.abs(a.mean(axis=0) - b.mean(axis=0)) <= 4.5 * error).all(), name
 
 
 def test_seeds_and_runs_are_independent():
@@ -104,7 +130,7 @@ def test_seeds_and_runs_are_independent():
         ({"workers": 0}, "workers"),
         ({"seed": -1}, "seed"),
         ({"method": "weight"}, "method"),
-        ({"method": "overlaps"}, "method"),
+        ({"method": "weights", "dimension": 5}, "dimension"),
         ({"state": OrderParameters.random(3, 2)}, "state"),
     ],
 )
@@ -117,20 +143,42 @@ def test_impossible_arguments_are_named(changes, argument):
 def test_progress_counts_the_steps_to_the_end():
     reports = []
     run(progress=reports.append)
-    assert [report.done for report in reports] == [20, 40]
+    done = [report.done for report in reports]
+    assert done == sorted(done)
+    assert done[-1] == 40
     assert {report.total for report in reports} == {40}
 
 
-def test_interruption_keeps_what_every_run_has_reached():
-    def stop(progress):
-        if progress.done >= 40:
-            raise KeyboardInterrupt
+def test_interruption_keeps_what_each_run_has_reached():
+    options = {"times": [0.0, 1.0, 500.0, 1000.0], "dimension": 1000, "runs": 3, "workers": 2}
 
-    with pytest.raises(Interrupted) as caught:
-        run(progress=stop)
+    def stop(progress):
+        raise KeyboardInterrupt
+
+    with pytest.raises(Interrupted, match="0 of 3 runs are finished") as caught:
+        run(progress=stop, **options)  # 1.5 s of steps, stopped after 0.1 s
     partial = caught.value.partial
-    np.testing.assert_array_equal(partial["time"], [0.0, 0.5])
-    np.testing.assert_array_equal(partial["M"], run()["M"][:, :2])
+    options |= {"times": partial["time"].values, "runs": 2}
+    assert partial["time"].size < 4
+    assert 1 <= partial.sizes["run"] <= 2
+    for number in partial["run"].values:
+        recorded = np.isfinite(partial["risk"].sel(run=number)).values
+        assert recorded[0]
+        whole = run(**options).sel(run=number, time=partial["time"][recorded])
+        xr.testing.assert_equal(partial.sel(run=number).isel(time=recorded), whole)
+
+
+def test_what_a_run_raises_is_raised():
+    class Fault(Exception):
+        pass
+
+    def start(number):
+        raise Fault(number)
+
+    steps = np.array([0, 10])
+    ensemble = Ensemble(start, steps, lambda *_: (0.0, 0.0), lambda *_: None)
+    with pytest.raises(Fault):
+        run_ensemble(ensemble, [RunRecords() for _ in range(20)], range(20), 2, None)
 
 
 def test_a_registered_activation_is_simulated():
@@ -143,8 +191,9 @@ def test_a_registered_activation_is_simulated():
 
 def test_divergence_is_a_numerical_failure_with_the_part_before_it():
     model = Model(3, 2, SIGNAL, "linear")
-    with pytest.raises(NumericalFailure, match="smaller learning rate") as caught:
+    message = "3 of 3 runs .* diverged, .* before t = .*: try a smaller learning rate"
+    with pytest.raises(NumericalFailure, match=message) as caught:
         run(model, times=[0.0, 0.1, 1.0, 100.0], learning_rate=30.0)
     partial = caught.value.partial
     assert 2 <= partial.sizes["time"] < 4
-    assert np.isfinite(partial["M"]).all()
+    assert np.isfinite(partial["M"][:, :2]).all()
