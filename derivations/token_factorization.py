@@ -144,7 +144,11 @@ def _two_clock_error() -> float:
 
     direct = float(gauss_hermite(overlap, np.kron(np.eye(2), Q), 36))
     law = load_token_law(BUILTIN["softmax"])
-    clocks = pair_gradients(law, means, np.stack([Q, Q]), np.ones(1), 2, 0.0, 1e-10)
+    windows = [(-28.0, 8.0)] * 2
+    covariances = np.stack([Q, Q])
+    clocks = pair_gradients(
+        law, means, covariances, windows, np.ones(1), (2, 0.0), 1e-10, shifts=True
+    )
     error = abs(clocks.overlap - direct)
     assert error < 1e-8
     return error

@@ -35,7 +35,7 @@ ROUNDOFF = 1e-12
 # Along a trajectory the error is estimated anew at every so many evaluations, and kept in between.
 CHECK_EVERY = 8
 # Gaussian nodes of one law: beyond, the tensor rule is not worth its time.
-LARGEST_NODES = 1 << 19
+LARGEST_NODES = 1 << 20
 
 
 @dataclass
@@ -165,7 +165,7 @@ class Factorized:
         """
         model = self._model
         lattice = Lattice.of(tolerance)
-        nodes_tolerance = NODES * tolerance / model.tokens
+        nodes_tolerance = NODES * tolerance / model.tokens**0.5
         known: dict[bytes, TokenRule] = {}
         for covariance in covariances:
             key = covariance.tobytes()
@@ -177,7 +177,7 @@ class Factorized:
                     shifts=self._shifts,
                 )
         rules = [known[covariance.tobytes()] for covariance in covariances]
-        laws = LogRates.of(self._law, means, rules, lattice)
+        laws = LogRates.of(self._law, means, rules, lattice, shifts=self._shifts)
         race = run_race(
             laws, model.signal.probabilities, model.tokens, model.activation.null, alpha, tolerance
         )

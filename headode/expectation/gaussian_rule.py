@@ -15,8 +15,9 @@ from headode.errors import NumericalFailure
 # |Im| < π/2; Gauss-Hermite rules see half a unit less.
 STRIP = math.pi / 2
 HERMITE_RADIUS = 1.5
-# Tolerance of a rule for a token's law, times L, as a fraction of that of the result: n^{L−1} turns
-# an error of 1 − n into L times as much.
+# Tolerance of a rule for a token's law, times √L, as a fraction of that of the result. n^{L−1}
+# turns an error of 1 − n into L times as much, but where it matters 1 − n is small, and so is its
+# error. What √L leaves is seen by the error estimate, which tightens the tolerance where needed.
 NODES = 0.1
 # Fraction of the tolerance that dropped nodes may weigh together.
 DROPPED = 0.1

@@ -139,7 +139,8 @@ class LogRates:
         lattice: holds the masses.
         rules: of the fields, one for each law (often the same one).
         y: for each law (channels, N) log-rates at the nodes, the common mode left out.
-        shares: for each law (channels, 2, H, N) ∂_h y and w_h''/Σw.
+        shares: for each law (channels, 2, H, N) ∂_h y and w_h''/Σw; exponential scores, for which
+            they are equal, have them once, (channels, 1, H, N).
         first: index of the first lattice point.
         mass: for each law (channels, B).
     """
@@ -153,7 +154,13 @@ class LogRates:
 
     @classmethod
     def of(
-        cls, law_of: Kernel, means: Array, rules: Sequence[TokenRule], lattice: Lattice
+        cls,
+        law_of: Kernel,
+        means: Array,
+        rules: Sequence[TokenRule],
+        lattice: Lattice,
+        *,
+        shifts: bool,
     ) -> LogRates:
         """Evaluate the log-rates at the nodes and put their weights on the lattice.
 
@@ -162,12 +169,13 @@ class LogRates:
             means: (laws, H) of the shifted fields.
             rules: for each law.
             lattice: to put them on.
+            shifts: whether scores are exponential.
         """
         y, shares = [], []
         for rule in rules:
             channels, (heads, count) = rule.zeta.size, rule.fields.nodes.shape
             y.append(np.empty((channels, count)))
-            shares.append(np.empty((channels, 2, heads, count)))
+            shares.append(np.empty((channels, 1 if shifts else 2, heads, count)))
         parallel = sum(each.size for each in y) >= PARALLEL_NODES
         tasks: list[tuple[Any, ...]] = []
         for s, rule in enumerate(rules):
@@ -175,7 +183,7 @@ class LogRates:
                 nodes = rule.nodes(i)
                 for cut in _cuts(nodes.shape[1]):
                     both = shares[s][i][:, :, cut]
-                    tasks.append((nodes[:, cut], means[s], y[s][i, cut], both[0], both[1]))
+                    tasks.append((nodes[:, cut], means[s], y[s][i, cut], both[0], both[-1]))
         run_all(law_of, tasks, parallel)
         lowest = min(float(each.min()) for each in y)
         highest = max(float(each.max()) for each in y)
@@ -206,7 +214,7 @@ class LogRates:
                     nodes = y[i, cut], weights[cut], float(self.first), self.lattice.step
                     both = shares[i][:, :, cut]
                     received = np.zeros(heads), np.zeros((heads, heads))
-                    tasks.append((*nodes, potentials[s][i], both[0], both[1], *received))
+                    tasks.append((*nodes, potentials[s][i], both[0], both[-1], *received))
                     owners.append(s)
         run_all(collect, tasks, sum(each.size for each in self.y) >= PARALLEL_NODES)
         first = np.zeros((len(self.y), heads))

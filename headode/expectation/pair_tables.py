@@ -51,7 +51,7 @@ def shifted_tables(
     lattice = Lattice.of(tolerance)
     splits = [_share(covariance) for covariance in covariances]
     lines = [
-        line_rule(float(np.abs(c).max()), NODES * tolerance / length, lattice.step)
+        line_rule(float(np.abs(c).max()), NODES * tolerance / math.sqrt(length), lattice.step)
         for c, _ in splits
     ]
     M = max(len(z) for z, _ in lines)
@@ -117,7 +117,7 @@ def general_tables(
     length: int,
 ) -> PairTables:
     """Tables of any score function, by nodes for one head's field and, given it, the other's."""
-    fields = _Fields.of(means, covariances, NODES * tolerance / length)
+    fields = _Fields.of(means, covariances, NODES * tolerance / math.sqrt(length))
     chains = math.ceil((math.log(1.0 / tolerance) + POWERS) * math.log(2) / math.pi**2)
     step = math.log(2) / chains
     points = [math.ceil((end - begin) / step) + 1 for begin, end in windows]
