@@ -1,6 +1,6 @@
 """Draw the figures of README and of the documentation, with the commands that they show.
 
-python docs/make_figures.py             about a minute on two cores
+python docs/make_figures.py             about eight minutes on two cores
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ def main() -> None:
         work = Path(folder)
         _staged_specialization(work)
         _sgd_against_ode(work)
+        _staged_sgd(work)
+        _scaling(work)
 
 
 def _staged_specialization(work: Path) -> None:
@@ -34,6 +36,16 @@ def _sgd_against_ode(work: Path) -> None:
     config = _example("finite_learning_rate", work)
     _headode("validate", config, "-o", work / "report")
     shutil.copy(work / "report" / "overlay.png", IMAGES / "finite_learning_rate.png")
+
+
+def _staged_sgd(work: Path) -> None:
+    _headode("validate", IMAGES.parent / "staged_sgd.yaml", "-o", work / "staged_report")
+    shutil.copy(work / "staged_report" / "overlay.png", IMAGES / "staged_sgd.png")
+
+
+def _scaling(work: Path) -> None:
+    _headode("validate", IMAGES.parent / "scaling.yaml", "-o", work / "scaling_report")
+    shutil.copy(work / "scaling_report" / "scaling.png", IMAGES)
 
 
 def _example(name: str, work: Path) -> Path:

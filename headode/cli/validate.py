@@ -38,7 +38,10 @@ def validate(
     quiet: QuietOption = False,
     log_level: CommandLogLevelOption = None,
 ) -> None:
-    """Compare the ODE with a simulation; exit status 0 if they agree, 1 if not."""
+    """Compare the ODE with a simulation; exit status 0 if they agree.
+
+    Exit status 1 if they disagree, or if it cannot be told because fluctuations decided.
+    """
     session = Session.of(context, quiet, log_level)
     with exit_statuses(session):
         from headode.cli.arguments import require_learning_rate

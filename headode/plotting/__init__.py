@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from headode.plotting.phases import find_phases, find_splits
     from headode.plotting.report_figures import report_figures
     from headode.plotting.save import save_figure
+    from headode.plotting.scaling import scaling_figure
     from headode.plotting.simulation import simulation_figure
     from headode.plotting.trajectory import trajectory_figure
 
@@ -27,6 +28,7 @@ _HOME = {
     "plot": "headode.plotting.natural",
     "report_figures": "headode.plotting.report_figures",
     "save_figure": "headode.plotting.save",
+    "scaling_figure": "headode.plotting.scaling",
     "simulation_figure": "headode.plotting.simulation",
     "trajectory_figure": "headode.plotting.trajectory",
 }
@@ -39,6 +41,7 @@ __all__ = [
     "plot",
     "report_figures",
     "save_figure",
+    "scaling_figure",
     "simulation_figure",
     "trajectory_figure",
 ]

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from headode._checks import Array
 from headode.errors import ArgumentError
-from headode.plotting.style import COLORS, PHASE_SHADES, QUIET, TEXT_WIDTH, headode_style
+from headode.plotting.style import COLORS, INK, PHASE_SHADES, QUIET, TEXT_WIDTH, headode_style
 from headode.plotting.time_axis import set_time_axis
 
 if TYPE_CHECKING:
@@ -33,7 +33,8 @@ def deviation_figure(comparison: xr.Dataset) -> Figure:
     """Draw every compared deviation against time, one panel per variable.
 
     A deviation is z over its critical value, so that all that agrees lies between −1 and 1; what
-    does not is drawn in another color, and at the edge if it is far out.
+    does not is drawn in another color, and at the edge if it is far out. A line marks the last time
+    at which fluctuations are small, if that is not the end.
 
     Args:
         comparison: the ``data`` of a :class:`headode.validation.report.Report`, with variables
@@ -59,6 +60,8 @@ def deviation_figure(comparison: xr.Dataset) -> Figure:
             total += relative.size
             outside += _draw(axes, time, relative)
             axes.set_title(SYMBOLS[name])
+            if "horizon" in comparison.attrs:
+                axes.axvline(comparison.attrs["horizon"], color=INK, linewidth=0.8, zorder=1)
         for axes in grid.flat[len(names) :]:
             axes.remove()
         for axes in grid[:, 0]:

@@ -10,6 +10,7 @@ from scipy.integrate import cumulative_trapezoid
 from headode._checks import Array
 from headode.training import Training
 from headode.trajectory import configuration_of
+from headode.validation.entries import compared_names
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -18,14 +19,33 @@ if TYPE_CHECKING:
 GLOBAL_ERROR_FACTOR = 10.0
 
 
-def numerical_allowance(theory: xr.Dataset) -> Array:
-    """(T,) numerical error to expect in the order parameters at each time of the theory.
+def numerical_allowance(theory: xr.Dataset, looser: xr.Dataset | None) -> dict[str, Array]:
+    """(T,) numerical error to expect in each compared variable of the theory.
 
-    The integrator's, ``GLOBAL_ERROR_FACTOR (atol + rtol · size of the overlaps)``, plus that of the
-    expected updates accumulated over time: if the entries of G, C and N are off by ``e``
-    independently of each other, ``dM/dt`` is by ``η (1 + |M_f|) e`` and ``dR/dt`` by
-    ``(2 η |R_h| + η²/B) e``, with the norms of a column of M and a row of R. What an unstable
-    trajectory makes of these errors is not included.
+    Args:
+        theory: trajectory of the ODE.
+        looser: the same trajectory, computed less accurately and with other quadrature nodes. The
+            largest difference of any entry until then is what is allowed: it has all that the
+            dynamics makes of errors, and is larger than the error of the better solution. None:
+            the error is estimated from the tolerances.
+    """
+    names = compared_names(theory)
+    if looser is None:
+        return dict.fromkeys(names, _from_tolerances(theory))
+    differences = {name: np.abs(theory[name].values - looser[name].values) for name in names}
+    return {
+        name: np.maximum.accumulate(values.reshape(len(values), -1).max(axis=1))
+        for name, values in differences.items()
+    }
+
+
+def _from_tolerances(theory: xr.Dataset) -> Array:
+    """(T,) integrator's and expectations' errors, added over time at worst.
+
+    The integrator's is ``GLOBAL_ERROR_FACTOR (atol + rtol · size of the overlaps)``. If the entries
+    of G, C and N are off by ``e`` independently of each other, ``dM/dt`` is by
+    ``η (1 + |M_f|) e`` and ``dR/dt`` by ``(2 η |R_h| + η²/B) e``, with the norms of a column of M
+    and a row of R. What an unstable trajectory makes of these errors is not included.
     """
     configuration = configuration_of(theory)
     tolerances = configuration.get("integrator", {})

@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from headode._checks import Array
 from headode.expectation.symmetry import Symmetry
-from headode.model import Model
-from headode.order_parameters import OrderParameters
-from headode.validation.extrapolation import scaling_bounds
+from headode.validation.extrapolation import ROUNDOFF
+from headode.validation.scaling import Departure, Reach
 
 if TYPE_CHECKING:
     import xarray as xr
 
-# Of the test that variances scale as 1/d, per variable and time: few false warnings in a report.
-WARNING_LEVEL = 1e-5
+# In standard errors; critical are about four.
+LARGE_ALLOWANCE = 1.0
 
 
-def symmetry_warnings(model: Model, state: OrderParameters) -> list[str]:
-    """One line for each exact symmetry of the initial state.
+def symmetry_warnings(symmetry: Symmetry) -> list[str]:
+    """One line for each exact symmetry of the start.
 
     The ODE keeps it for ever; fluctuations of order d^(-1/2) break it at finite d, and where the
     symmetric trajectory is unstable the two then part at a time that grows like log d.
     """
-    symmetry = Symmetry.of(model, state)
     consequence = "the ODE keeps this for ever, while runs at finite d may leave it"
     groups = [", ".join(str(head + 1) for head in group) for group in symmetry.classes]
     return [
@@ -37,27 +36,44 @@ def symmetry_warnings(model: Model, state: OrderParameters) -> list[str]:
     ]
 
 
-def scaling_warnings(
-    name: str, times: Array, scaling: Array, fine: xr.Dataset, coarse: xr.Dataset
-) -> list[str]:
-    """A line if the variance of a variable does not scale as 1/d between the two ensembles.
+def reach_notes(limits: Reach, times: Array) -> list[str]:
+    """A line for each limit of what the ensembles can judge."""
+    notes = []
+    if limits.departure is not None:
+        notes.append(
+            f"{describe_departure(limits.departure, times)}: fluctuations are not small there "
+            "(do heads split?), and a deviation would be no evidence against the ODE"
+        )
+    third = limits.third_departure
+    if third is not None and limits.third < limits.horizon:
+        notes.append(f"{describe_departure(third, times)}: d = {third.smaller} is not used there")
+    return notes
 
-    Args:
-        name: of the variable.
-        times: (T,).
-        scaling: (T,) variance in the larger dimension relative to what the smaller one predicts.
-        fine: the ensemble in the larger dimension.
-        coarse: the other one.
-    """
-    low, high = scaling_bounds(fine.sizes["run"], coarse.sizes["run"], WARNING_LEVEL)
-    unusual = np.flatnonzero((scaling < low) | (scaling > high))
-    if unusual.size == 0:
+
+def allowance_notes(data: xr.Dataset, names: Sequence[str]) -> list[str]:
+    """A line if the allowance for the ODE's numerical error makes the verdict less sharp."""
+    import xarray as xr
+
+    medians = [0.0]
+    for name in names:
+        error = data[f"{name}_standard_error"]
+        allowed, error = xr.broadcast(data[f"{name}_allowance"], error)
+        varying = error.values > ROUNDOFF
+        if varying.any():
+            medians.append(float(np.median(allowed.values[varying] / error.values[varying])))
+    largest = max(medians)
+    if largest <= LARGE_ALLOWANCE:
         return []
-    first, last = times[unusual[[0, -1]]]
-    extreme = scaling[unusual[np.abs(np.log(np.maximum(scaling[unusual], 1e-300))).argmax()]]
     return [
-        f"between t = {first:.4g} and {last:.4g} the variance of {name} at "
-        f"d = {fine.attrs['dimension']} is up to {extreme:.2g} times what d = "
-        f"{coarse.attrs['dimension']} predicts: fluctuations are not small there (do heads "
-        "split?), and the extrapolation in 1/d may fail; try a larger dimension"
+        f"the ODE's numerical error is allowed for with {largest:.2g} standard errors of a typical "
+        "comparison: a smaller tolerance would make the verdict sharper"
     ]
+
+
+def describe_departure(departure: Departure, times: Array) -> str:
+    """When, of what and by how much variances do not scale."""
+    return (
+        f"from t = {times[departure.index]:.4g} on the variance of {departure.what} at "
+        f"d = {departure.larger} becomes {departure.ratio:.2g} times what d = "
+        f"{departure.smaller} predicts"
+    )

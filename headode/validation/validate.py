@@ -5,29 +5,28 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from numpy.typing import ArrayLike
 
-from headode._checks import Array, check_integer, check_option
+from headode._checks import check_option
 from headode.dynamics.integrate import integrate
 from headode.errors import ArgumentError
+from headode.expectation.symmetry import Symmetry
 from headode.model import Model
 from headode.order_parameters import OrderParameters
-from headode.progress import Progress, ProgressCallback
+from headode.progress import ProgressCallback
 from headode.simulation.options import METHODS, SimulationOptions
 from headode.simulation.simulate import simulate
-from headode.simulation.vectors import smallest_dimension
 from headode.training import Training
-from headode.trajectory import check_times, output_times
-from headode.validation.compare import FEWEST_STEPS, compare
+from headode.validation.compare import compare
+from headode.validation.plan import plan_ensembles, plan_times, progress_parts
 from headode.validation.report import Report
 from headode.validation.scope import symmetry_warnings
 
 if TYPE_CHECKING:
     import xarray as xr
 
-# The second ensemble has a quarter of the dimension and four times the runs: a quarter of the cost.
-COARSENING = 4
+# The ODE is solved once more with tolerances larger by this factor, to measure its error.
+LOOSER = 4.0
 
 
 def validate(
@@ -52,7 +51,7 @@ def validate(
     integrator: str = "auto",
     dimension: int = 10_000,
     runs: int = 8,
-    simulation_method: str = "weights",
+    simulation_method: str = "overlaps",
     seed: int = 0,
     workers: int | None = None,
     progress: ProgressCallback | None = None,
@@ -60,21 +59,17 @@ def validate(
 ) -> Report:
     """Integrate the ODE, simulate SGD from the same overlaps, and judge whether they agree.
 
-    Beside the asked ensemble a second one of four times the runs at a quarter of the dimension,
-    which costs a quarter more, serves to extrapolate to d → ∞ and to estimate the variance; see
-    :func:`headode.validation.compare.compare` for the test.
-
-    How sharp the verdict is, for three tokens, two heads and t = 6 at η = 1: with 8 runs at
-    d = 2000 (``bayes_softmax``, 40 repetitions) the right ODE was never rejected; a term G that
-    is 5 % too small always was, as was an N that is 20 % too small; one of 10 % in 32 cases; 2 %
-    of G or 5 % of N hardly ever. At d = 400 (``linear``) none of 200 right ODEs was rejected.
+    Beside the asked ensemble, one of four times the runs at a quarter of the dimension and one of
+    16 times the runs at a sixteenth (or 8 and an eighth, if that is 32 or more) serve to
+    extrapolate to d → ∞, to estimate variances and to see how they scale; each takes as many steps
+    as the first. See :func:`headode.validation.compare.compare` for the test.
 
     Args:
         model: task and student.
         state: initial overlaps.
         time: last time, in steps/d.
         times: instead of ``time``: the output times of the ODE. Times are rounded to steps that
-            both ensembles can take, multiples of 4/d.
+            all ensembles can take, multiples of up to 16/d.
         learning_rate: η > 0.
         value_learning_rate: η_v of a learned value.
         offset_learning_rate: η_b of learned offsets.
@@ -95,23 +90,23 @@ def validate(
         simulation_method: as ``method`` in :func:`headode.simulate`.
         seed: of the simulations, and of the ODE's quadrature nodes.
         workers: threads of the simulation.
-        progress: called during the simulations, in units of their steps, taken together.
+        progress: called during the simulations, in units of steps of work, taken together.
         configuration: kept in the datasets instead of one made from the arguments.
 
     Returns:
-        The report: ``agrees``, ``worst``, ``summary()``, ``data``, ``save(folder)``.
+        The report: ``verdict``, ``agrees``, ``worst``, ``summary()``, ``data``, ``save(folder)``.
 
     Raises:
         ArgumentError: for an argument that cannot be used, such as a time before 64 steps of the
-            smaller ensemble.
+            second ensemble.
         NumericalFailure: if the ODE or a run diverges.
         Interrupted: on Ctrl-C.
     """
     model.check_state(state)
     check_option("simulation_method", simulation_method, METHODS)
-    fine = SimulationOptions(dimension, runs, simulation_method, seed)
-    coarse = _coarse_options(fine, model)
-    grid, compared = _times(time, times, count, spacing, coarse.dimension, comparisons)
+    asked = SimulationOptions(dimension, runs, simulation_method, seed)
+    ensembles = plan_ensembles(asked, model)
+    grid, compared = plan_times(time, times, count, spacing, comparisons, ensembles)
     training: dict[str, Any] = {
         "learning_rate": learning_rate,
         "value_learning_rate": value_learning_rate,
@@ -121,23 +116,23 @@ def validate(
     }
     if Training(**training).is_gradient_flow:
         raise ArgumentError("learning_rate", "be a number > 0: SGD has one", learning_rate)
-    theory = integrate(
-        model,
-        state,
-        times=grid,
-        method=method,
-        tolerance=tolerance,
-        seed=seed,
-        rtol=rtol,
-        atol=atol,
-        integrator=integrator,
-        configuration=configuration,
-        **training,
-    )
-    last = float(compared[-1])
-    total = last * (coarse.dimension + fine.dimension)
 
-    def ensemble(options: SimulationOptions, done: float) -> xr.Dataset:
+    def solution(factor: float, seed: int) -> xr.Dataset:
+        return integrate(
+            model,
+            state,
+            times=grid,
+            method=method,
+            tolerance=factor * tolerance,
+            seed=seed,
+            rtol=factor * rtol,
+            atol=factor * atol,
+            integrator=integrator,
+            configuration=configuration,
+            **training,
+        )
+
+    def ensemble(options: SimulationOptions, report: ProgressCallback | None) -> xr.Dataset:
         described = None
         if configuration is not None:
             described = {**configuration, "simulation": options.to_dict()}
@@ -146,62 +141,23 @@ def validate(
             state,
             times=compared,
             workers=workers,
-            progress=_part(progress, done, total),
+            progress=report,
             configuration=described,
             **training,
             **options.to_dict(),
         )
 
-    small, large = ensemble(coarse, 0.0), ensemble(fine, last * coarse.dimension)
-    warnings = symmetry_warnings(model, state)
-    return compare(theory, large, small, level=level, warnings=warnings)
-
-
-def _coarse_options(fine: SimulationOptions, model: Model) -> SimulationOptions:
-    """The second ensemble: a quarter of the dimension and four times the runs."""
-    check_integer("runs", fine.runs, 2)
-    smallest = COARSENING * smallest_dimension(model.heads, model.features)
-    if fine.dimension % COARSENING or fine.dimension < smallest:
-        requirement = f"be a multiple of {COARSENING}, at least {smallest}"
-        raise ArgumentError("dimension", requirement, fine.dimension)
-    # A seed of its own, so that its runs are independent of the first ensemble's.
-    seed = int(np.random.SeedSequence([fine.seed, 1]).generate_state(1)[0])
-    return SimulationOptions(
-        fine.dimension // COARSENING, COARSENING * fine.runs, fine.method, seed
+    theory, looser = solution(1.0, seed), solution(LOOSER, seed + 1)
+    # The smallest dimension first: if a run diverges, it is one of those, and soon.
+    ensembles.reverse()
+    parts = progress_parts(progress, ensembles, float(compared[-1]))
+    simulated = [ensemble(*each) for each in zip(ensembles, parts, strict=True)]
+    symmetry = Symmetry.of(model, state)
+    return compare(
+        theory,
+        simulated[::-1],
+        looser=looser,
+        level=level,
+        symmetry=symmetry,
+        warnings=symmetry_warnings(symmetry),
     )
-
-
-def _times(
-    time: float | None,
-    times: ArrayLike | None,
-    count: int,
-    spacing: str,
-    coarse_dimension: int,
-    comparisons: int,
-) -> tuple[Array, Array]:
-    """Output times of the ODE, and those of the simulations: some of the former.
-
-    All are a whole number of steps of both ensembles.
-    """
-    if (time is None) == (times is None):
-        raise ArgumentError("time", "be given, or else times (one of the two)", time)
-    check_integer("comparisons", comparisons, 1)
-    asked = check_times(times) if time is None else output_times(time, count, spacing)
-    steps = np.unique(np.rint(asked * coarse_dimension))
-    late = steps[steps >= FEWEST_STEPS]
-    if late.size == 0:
-        name, given = ("time", time) if times is None else ("times", times)
-        earliest = FEWEST_STEPS / coarse_dimension
-        raise ArgumentError(name, f"reach {earliest:g}, {FEWEST_STEPS} steps of a run", given)
-    chosen = np.unique(np.rint(np.linspace(0, late.size - 1, comparisons)).astype(int))
-    recorded = np.concatenate([steps[steps == 0], late[chosen]])
-    return steps / coarse_dimension, recorded / coarse_dimension
-
-
-def _part(
-    progress: ProgressCallback | None, before: float, total: float
-) -> ProgressCallback | None:
-    """Reports of one simulation as part of both: a step of either costs the same, over its runs."""
-    if progress is None:
-        return None
-    return lambda report: progress(Progress(before + report.done, total, report.risk))

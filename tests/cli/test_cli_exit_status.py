@@ -342,7 +342,7 @@ class StandInReport:
         return "the verdict"
 
     def save(self, folder: Path, *, figures: dict[str, object], force: bool = False) -> Path:
-        assert set(figures) == {"overlay.png"}
+        assert set(figures) == {"overlay.png", "deviations.png", "scaling.png", "report.html"}
         folder.mkdir(exist_ok=force)
         (folder / "report.json").write_text("{}")
         return folder

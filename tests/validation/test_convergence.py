@@ -6,7 +6,7 @@ from linear_ode import linear_trajectory
 from headode import Model, OrderParameters, Signal
 from headode.simulation.weights import WeightsRun
 from headode.training import Training
-from headode.validation.extrapolation import extrapolate
+from headode.validation.extrapolation import Sample, extrapolate
 
 SIGNAL = Signal.sign_flips(mean=[1.0, 0.0], amplitude=[0.0, 1.5])
 MODEL = Model(3, 2, SIGNAL, "linear", label_noise=0.3)
@@ -51,5 +51,6 @@ def test_the_bias_is_of_order_one_over_d_and_extrapolation_removes_it():
     assert (np.abs(bias_64) / error_64).max() > 4.5
     # Seven comparisons each; 4 standard errors have probability 6e-5.
     assert (np.abs(bias_16 - 4 * bias_64) < 4 * np.hypot(error_16, 4 * error_64)).all()
-    estimate = extrapolate(fine, coarse, 4.0, np.array(0.0), np.array(0.0))
+    nothing = np.array(0.0)
+    estimate = extrapolate([Sample(fine, 64, nothing), Sample(coarse, 16, nothing)])
     assert (np.abs(estimate.mean - theory) < 4 * estimate.standard_error).all()

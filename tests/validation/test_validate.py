@@ -1,14 +1,24 @@
 """``validate``: the two ensembles, the verdict, and what is written down."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 import xarray as xr
 
-from headode import ArgumentError, Interrupted, Model, OrderParameters, Signal, validate
+from headode import (
+    ArgumentError,
+    Interrupted,
+    Model,
+    OrderParameters,
+    Signal,
+    load_config,
+    validate,
+)
 from headode.plotting import report_figures
 from headode.trajectory import load_dataset
+from headode.validation.extrapolation import richardson_weights
 
 SIGNAL = Signal.sign_flips(mean=[1.0, 0.0], amplitude=[0.0, 1.5])
 MODEL = Model(2, 2, SIGNAL, "linear", label_noise=0.3)
@@ -24,8 +34,7 @@ def report():
 def test_agreement_and_its_summary(report):
     assert report.agrees, report.summary()
     text = report.summary()
-    assert text.startswith("agrees: 4 runs of SGD at d = 400")
-    assert "16 runs at d = 100" in text
+    assert text.startswith("agrees: SGD at d = 400, 100, 50 with 4, 16, 32 runs")
     assert report.worst.what in text
     assert report.comparisons == 4 * (1 + 4 + 3)  # risk, M, and R's upper triangle
     assert {deviation.what.split("[")[0] for deviation in report.deviations} == {"risk", "M", "R"}
@@ -39,11 +48,18 @@ def test_data_hold_both_sides_at_times_that_both_ensembles_reach(report):
     np.testing.assert_allclose(data["time"] * 100, np.rint(data["time"] * 100), atol=1e-9)
     assert data["time"].min() >= 0.64
     assert data["M_z"].dims == ("time", "head", "feature")
-    deviation = np.abs(data["R_simulation"] - data["R_theory"]) - data["allowance"]
+    deviation = np.abs(data["R_simulation"] - data["R_theory"]) - data["R_allowance"]
     expected = np.maximum(deviation, 0) / data["R_standard_error"]
     xr.testing.assert_allclose(np.abs(data["R_z"]), expected.transpose(*data["R_z"].dims))
-    extrapolated = (4 * report.simulation["M"].mean("run") - report.coarse["M"].mean("run")) / 3
-    xr.testing.assert_allclose(data["M_simulation"], extrapolated.sel(time=data["time"]))
+    weights = richardson_weights(data["dimension"].values)
+    assert list(data["dimension"]) == [400, 100, 50]
+    means = [each["M"].mean("run").sel(time=data["time"]) for each in report.ensembles]
+    means = [mean.drop_vars("step") for mean in means]
+    extrapolated = sum(w * mean for w, mean in zip(weights, means, strict=True))
+    xr.testing.assert_allclose(data["M_simulation"], extrapolated)
+    for d, mean in zip(data["dimension"].values, means, strict=True):
+        bias = (mean - data["M_theory"]).values
+        np.testing.assert_allclose(data["M_bias"].sel(dimension=d), bias, atol=1e-14)
 
 
 def test_the_ode_is_recorded_more_often_than_the_simulation(report):
@@ -64,10 +80,13 @@ def test_report_is_written_as_a_whole_folder(report, tmp_path):
         "comparison": report.data,
         "theory": report.theory,
         "simulation": report.simulation,
-        "simulation_coarse": report.coarse,
+        "simulation_d100": report.ensembles[1],
+        "simulation_d50": report.ensembles[2],
     }.items():
         xr.testing.assert_equal(load_dataset(folder / f"{name}.nc"), dataset)
-    assert (folder / "overlay.png").read_bytes().startswith(b"\x89PNG")
+    for name in ("overlay", "deviations", "scaling"):
+        assert (folder / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+    assert (folder / "report.html").read_text().startswith("<!DOCTYPE html>")
 
 
 def test_existing_folders_are_only_replaced_on_request_and_if_they_are_reports(report, tmp_path):
@@ -103,24 +122,27 @@ def test_symmetric_starts_are_pointed_out():
     assert "warning: no head overlaps with feature 2" in text
 
 
-def test_a_symmetry_that_sgd_breaks_and_the_ode_keeps_is_a_disagreement_with_warnings():
+@pytest.mark.parametrize("dimension", [200, 400])
+def test_a_symmetry_that_sgd_breaks_and_the_ode_keeps_is_inconclusive(dimension):
     """From M = 0 the heads split, one for each sign of the signal; the ODE stays at M = 0."""
     model = Model(3, 2, Signal.sign_flips(mean=[0.0], amplitude=[2.5]), "bayes_softmax")
     state = OrderParameters(M=[[0.0], [0.0]], R=0.01 * np.eye(2))
     report = validate(
         model,
         state,
-        time=60.0,
+        times=np.linspace(2.0, 60.0, 10),
         learning_rate=0.3,
-        dimension=400,
-        comparisons=3,
+        dimension=dimension,
         tolerance=1e-4,
     )
+    assert report.verdict == "inconclusive", report.summary()
     assert not report.agrees
     assert not report.theory["M"].values.any()
     split = report.simulation["M"].isel(time=-1, feature=0)
     assert (split.prod("head") < -0.1).all()
-    assert len(report.warnings) >= 2
+    assert 2 <= report.horizon < 60
+    assert report.worst.relative > 3
+    assert len(report.warnings) >= 3
 
 
 def test_progress_is_one_count_over_both_ensembles():
@@ -128,12 +150,14 @@ def test_progress_is_one_count_over_both_ensembles():
     validate(MODEL, STATE, **OPTIONS | {"comparisons": 2}, progress=reports.append)
     done = [report.done for report in reports]
     assert done == sorted(done)
-    assert done[-1] == reports[-1].total == 2.0 * (400 + 100)
+    # 4 · 400, 16 · 100 and 32 · 50 steps in each unit of time, in units of 32 at a time.
+    assert done[-1] == pytest.approx(2.0 * 3 * 50)
+    assert reports[-1].total == pytest.approx(done[-1])
 
 
 def test_interruption_passes_on_what_was_simulated():
     def stop(progress):
-        if progress.done > 300:
+        if progress.done > 250:
             raise KeyboardInterrupt
 
     with pytest.raises(Interrupted) as caught:
@@ -159,3 +183,9 @@ def test_impossible_arguments_are_named(changes, argument):
     with pytest.raises(ArgumentError) as caught:
         validate(MODEL, STATE, **OPTIONS | changes)
     assert caught.value.argument == argument
+
+
+def test_configuration_of_the_documentation_is_valid():
+    config = load_config(Path(__file__).parents[2] / "docs" / "staged_sgd.yaml")
+    assert config.simulation.dimension == 100_000
+    config.build_model().check_state(config.build_state())

@@ -42,7 +42,7 @@ class Case:
 
     def verdict(self, mistake=None):
         theory = linear_trajectory(self.model, self.state, self.training, TIMES, mistake)
-        return compare(theory, self.fine, self.coarse)
+        return compare(theory, [self.fine, self.coarse])
 
 
 @pytest.fixture(scope="module")
