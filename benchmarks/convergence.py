@@ -122,7 +122,7 @@ def draw(content: dict[str, Any], path: Path) -> None:
             axes[1, column].set_xlabel("milliseconds per update")
         for axis in axes[:, 0]:
             axis.set_ylabel("largest error of G and C")
-        axes[0, -1].legend(loc="lower left")
+        axes[0, 0].legend(loc="lower right")
         path.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(path, dpi=200)
         plt.close(figure)

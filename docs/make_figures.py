@@ -40,7 +40,8 @@ def _sgd_against_ode(work: Path) -> None:
 
 def _staged_sgd(work: Path) -> None:
     _headode("validate", IMAGES.parent / "staged_sgd.yaml", "-o", work / "staged_report")
-    shutil.copy(work / "staged_report" / "overlay.png", IMAGES / "staged_sgd.png")
+    for name in ("overlay", "scaling"):
+        shutil.copy(work / "staged_report" / f"{name}.png", IMAGES / f"staged_sgd_{name}.png")
 
 
 def _scaling(work: Path) -> None:
