@@ -22,7 +22,6 @@ def main() -> None:
         _staged_specialization(work)
         _sgd_against_ode(work)
         _staged_sgd(work)
-        _scaling(work)
 
 
 def _staged_specialization(work: Path) -> None:
@@ -42,11 +41,6 @@ def _staged_sgd(work: Path) -> None:
     _headode("validate", IMAGES.parent / "staged_sgd.yaml", "-o", work / "staged_report")
     for name in ("overlay", "scaling"):
         shutil.copy(work / "staged_report" / f"{name}.png", IMAGES / f"staged_sgd_{name}.png")
-
-
-def _scaling(work: Path) -> None:
-    _headode("validate", IMAGES.parent / "scaling.yaml", "-o", work / "scaling_report")
-    shutil.copy(work / "scaling_report" / "scaling.png", IMAGES)
 
 
 def _example(name: str, work: Path) -> Path:

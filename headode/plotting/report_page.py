@@ -39,7 +39,8 @@ CAPTIONS = {
     "largest dimension, with standard errors; bands reach from the 10 % to the 90 % quantile.",
     "scaling": "Fluctuations and bias of each variable against the dimension, root mean squares "
     "over entries and times.",
-    "deviations": "Deviations over their critical values: what agrees lies between −1 and 1.",
+    "deviations": "Deviations over their critical values: what agrees lies between −1 and 1. An "
+    "upright line is where fluctuations stop being small.",
 }
 
 

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from headode._checks import check_option
 from headode.dynamics.integrate import integrate
-from headode.errors import ArgumentError
+from headode.errors import ArgumentError, NumericalFailure
 from headode.expectation.symmetry import Symmetry
 from headode.model import Model
 from headode.order_parameters import OrderParameters
@@ -18,7 +18,7 @@ from headode.simulation.options import METHODS, SimulationOptions
 from headode.simulation.simulate import simulate
 from headode.training import Training
 from headode.validation.compare import compare
-from headode.validation.plan import plan_ensembles, plan_times, progress_parts
+from headode.validation.plan import COARSENING, plan_ensembles, plan_times, progress_parts
 from headode.validation.report import Report
 from headode.validation.scope import symmetry_warnings
 
@@ -99,7 +99,8 @@ def validate(
     Raises:
         ArgumentError: for an argument that cannot be used, such as a time before 64 steps of the
             second ensemble.
-        NumericalFailure: if the ODE or a run diverges.
+        NumericalFailure: if the ODE or a run diverges, unless it is one of the third ensemble:
+            that is then not used.
         Interrupted: on Ctrl-C.
     """
     model.check_state(state)
@@ -148,16 +149,18 @@ def validate(
         )
 
     theory, looser = solution(1.0, seed), solution(LOOSER, seed + 1)
-    # The smallest dimension first: if a run diverges, it is one of those, and soon.
+    symmetry = Symmetry.of(model, state)
+    notes = symmetry_warnings(symmetry)
+    simulated: list[xr.Dataset] = []
+    # The smallest dimension first: if a run diverges, it is one of those.
     ensembles.reverse()
     parts = progress_parts(progress, ensembles, float(compared[-1]))
-    simulated = [ensemble(*each) for each in zip(ensembles, parts, strict=True)]
-    symmetry = Symmetry.of(model, state)
-    return compare(
-        theory,
-        simulated[::-1],
-        looser=looser,
-        level=level,
-        symmetry=symmetry,
-        warnings=symmetry_warnings(symmetry),
-    )
+    for options, part in zip(ensembles, parts, strict=True):
+        try:
+            simulated.insert(0, ensemble(options, part))
+        except NumericalFailure as failure:
+            if options.dimension * COARSENING >= dimension:
+                raise
+            # Steps of a size that the other ones can take may be too large for the third.
+            notes.append(f"d = {options.dimension} is not used: {failure}")
+    return compare(theory, simulated, looser=looser, level=level, symmetry=symmetry, warnings=notes)
