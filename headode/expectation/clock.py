@@ -20,6 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from headode._checks import Array
+from headode.expectation.gaussian_rule import TooManyNodes
 from headode.expectation.log_rates import LogRates, averaged_functions
 from headode.kernels.lattice import answer, ring
 
@@ -27,6 +28,8 @@ from headode.kernels.lattice import answer, ring
 TAIL = 1e-2
 # Points of the clock's grid between two looks at whether the race has begun, or is over.
 LOOK = 6
+# Points of the clock's grid times those of the lattice: a tenth of a second or so.
+LARGEST_WORK = 1 << 23
 
 
 @dataclass(frozen=True)
@@ -105,6 +108,11 @@ class _Clock:
         first = math.floor((math.log(cut / length) - highest) / spacing)
         last = math.ceil((math.log(math.log(length**2 / cut)) + 1.0 - lowest) / spacing)
         looks = -(-(last - first) // LOOK) + 1
+        if looks * LOOK * laws.mass[0].shape[1] > LARGEST_WORK:
+            raise TooManyNodes(
+                f"log-rates between {lowest:.3g} and {highest:.3g} are too far apart for the "
+                "factorized method (try method auto)"
+            )
         count = (looks * LOOK + 1) * stride + laws.mass[0].shape[1]
         functions = _functions(laws, cut / length, first * stride + laws.first, count)
         sums = np.zeros((len(laws.mass), 3, looks))
