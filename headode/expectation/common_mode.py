@@ -19,9 +19,10 @@ from headode._checks import Array
 from headode.expectation.gaussian_rule import GaussianRule, gaussian_rule, hermite_nodes, line_size
 from headode.kernels.lattice import LANES
 
-# Frequencies of the log-rate at which the error of interpolating in ζ is looked for.
-FREQUENCIES = np.linspace(0.25, 40.0, 160)
 MOST_CHANNELS = 12
+# Orders of interpolation errors that are looked at, and log m!.
+ORDERS = np.arange(1.0, 2.0 * MOST_CHANNELS)
+LOG_FACTORIALS = np.cumsum(np.log(ORDERS))
 
 
 @dataclass(frozen=True)
@@ -109,18 +110,20 @@ def _splits(covariance: Array, tolerance: float) -> list[tuple[float, Array, int
 def _channels(deviation: float, rest: float, tolerance: float) -> int:
     """How many values of ζ the dependence on e ζ takes.
 
-    Interpolating e^{i k e ζ} at the zeros of He_n leaves (i k e)ⁿ/n! He_n(ζ), whose average with
-    e^{i k α ζ} is (k e)ⁿ (k α)ⁿ e^{−k²α²/2}/n!; a clock's functions have frequencies of weight
-    e^{−πk/2}.
+    Of e^{i k e ζ}, interpolated at the zeros of He_n, the terms (i k e)^m/m! He_m(ζ) with m ≥ n are
+    missing, about; their averages with e^{i k α ζ} are (k e)^m (k α)^m e^{−k²α²/2}/m!. A clock's
+    functions have frequencies k of weight |Γ(2 + ik)|, and Laplace's method does the integral over
+    k. Without those weights the terms go as (2e/α)^m: from α/2 on no number of values suffices.
     """
     if rest == 0.0:
         return 1
-    k = FREQUENCIES
-    decay = np.exp(-0.5 * (k * deviation) ** 2 - 0.5 * math.pi * k)
-    ratio = k**2 * deviation * rest
-    error = decay
-    for n in range(1, MOST_CHANNELS + 1):
-        error = error * ratio / n
-        if error.max() < tolerance:
-            return n
-    return MOST_CHANNELS + 1
+    if rest >= 0.5 * deviation:
+        return MOST_CHANNELS + 1
+    m, variance = ORDERS, deviation**2
+    k = 4 * m / (math.pi / 2 + np.sqrt(math.pi**2 / 4 + 8 * m * variance))
+    terms = m * np.log(k**2 * deviation * rest) - LOG_FACTORIALS
+    terms -= 0.5 * k**2 * variance + 0.5 * math.pi * k
+    weights = 2 * np.sqrt(k * (1 + k**2) / (2 * m / k**2 + variance))
+    errors = np.cumsum((weights * np.exp(terms))[::-1])[::-1]
+    enough = np.flatnonzero(errors[:MOST_CHANNELS] < tolerance)
+    return int(m[enough[0]]) if enough.size else MOST_CHANNELS + 1

@@ -53,6 +53,18 @@ def test_equals_quasi_monte_carlo_within_its_error(activation, case):
 
 
 @pytest.mark.parametrize("activation", NORMALIZED)
+def test_heads_that_oppose_one_another(activation):
+    """Their strongest motion is opposite: hardly any of it is common, though it moves both."""
+    signal = ho.Signal.sign_flips([1.5, 0.0], [0.0, 1.5])
+    model = ho.Model(3, 2, signal, activation, label_noise=0.3)
+    M = [[-0.47044035, -0.05813822], [0.4223893, 0.26794165]]
+    state = ho.OrderParameters(M, [[0.33466239, 0.03996213], [0.03996213, 0.32229094]])
+    sampled = ho.expected_update(model, state, method="quasi_monte_carlo", tolerance=1e-3)
+    exact = factorized(model, state)
+    assert largest_difference(exact, sampled) <= 2 * sampled.error + exact.error
+
+
+@pytest.mark.parametrize("activation", NORMALIZED)
 def test_long_sequences_equal_brute_force(activation):
     """L = 300: no node set over all tokens enters the factorized method."""
     rng = np.random.default_rng(8)
