@@ -88,7 +88,7 @@ def _average_error(covariance: np.ndarray, channels: int) -> float:
         others = np.delete(rule.zeta, i)
         weights = w * np.prod((z[:, None] - others) / (node - others), axis=1)
         shifts = rule.deviation * z[:, None, None]
-        fields = rule.nodes(i) + mean[:, None]
+        fields = rule.nodes[i] + mean[:, None]
         y = np.log(np.exp(fields).sum(axis=0))
         total += float(weights @ np.exp(-np.exp(x + shifts[:, 0] + y)) @ rule.fields.weights)
     error = abs(total - float(direct))

@@ -21,7 +21,7 @@ import numpy as np
 
 from headode._checks import Array
 from headode.expectation.gaussian_rule import TooManyNodes
-from headode.expectation.log_rates import LogRates, averaged_functions
+from headode.expectation.log_rates import LogRates, averaged_functions, clock_times
 from headode.kernels.lattice import answer, ring
 
 # Fraction of the tolerance that each cut-off tail may contribute.
@@ -71,10 +71,7 @@ def run_race(
     lattice = laws.lattice
     clock = _Clock.covering(laws, length, tolerance)
     spacing = lattice.clock_step
-    sums = np.zeros((len(laws.mass), 3, clock.points))
-    for index, mass in enumerate(laws.mass):
-        for channel, functions in zip(mass, clock.functions[index], strict=True):
-            ring(channel, functions, lattice.stride, sums[index])
+    sums = _rung(laws, clock.functions, lattice.stride, clock.points)
     table = _Table.of(sums, probabilities, length, np.exp(-null * clock.times), spacing)
     potentials = []
     for index, mass in enumerate(laws.mass):
@@ -115,21 +112,25 @@ class _Clock:
             )
         count = (looks * LOOK + 1) * stride + laws.mass[0].shape[1]
         functions = _functions(laws, cut / length, first * stride + laws.first, count)
-        sums = np.zeros((len(laws.mass), 3, looks))
-        for index, mass in enumerate(laws.mass):
-            for channel, each in zip(mass, functions[index], strict=True):
-                ring(channel, each, LOOK * stride, sums[index])
-        missed = sums[:, 0]
+        missed = _rung(laws, functions, LOOK * stride, looks)[:, 0]
         begun = np.maximum((length - 1) * missed[0], missed[1:].max(axis=0)) >= cut
         with np.errstate(divide="ignore"):
             log_n = np.log(np.maximum(1.0 - missed, 1e-300))
         over = (length - 1) * log_n[0] + log_n[1:].max(axis=0) < math.log(cut / length**2)
         start = LOOK * max(int(np.argmax(begun)) - 1, 0)
         points = LOOK * (int(np.argmax(over)) if over.any() else looks - 1) - start + 1
-        times = np.exp(np.minimum(spacing * (first + start + np.arange(points)), 700.0))
-        return cls(
-            first + start, points, times, [each[..., start * stride :] for each in functions]
-        )
+        times = clock_times(spacing * (first + start), spacing, points)
+        functions = [each[..., start * stride :] for each in functions]
+        return cls(first + start, points, times, functions)
+
+
+def _rung(laws: LogRates, functions: list[Array], stride: int, points: int) -> Array:
+    """(laws, 3, points): 1 − n, r and q at every stride-th lattice point of x."""
+    sums = np.zeros((len(laws.mass), 3, points))
+    for total, mass, each in zip(sums, laws.mass, functions, strict=True):
+        for channel, of_channel in zip(mass, each, strict=True):
+            ring(channel, of_channel, stride, total)
+    return sums
 
 
 def _functions(laws: LogRates, tolerance: float, low: int, count: int) -> list[Array]:

@@ -5,9 +5,9 @@ With a clock for each of the heads h and k,
     E p_h·p_k = ∫∫dx dy Z(x) Z(y) [ρ_ε n^{L−1} + (L−1) ρ n_ε n^{L−2}],
 
 n = E g_h g_k, ρ = E[(a g)_h (a g)_k], a = e^x w(u), g = e^{−a}, Z the null token's survival. The
-derivatives follow from the first variation, as for one clock. Averages over the two fields are
-nested: over head h's on M outer nodes and, given it, over head k's on J inner ones, so that n and ρ
-on the grid of times are products of (points × M) and (M × points) matrices.
+derivatives follow from the first variation, as for one clock. Given M nodes of what the two fields
+share, the clocks are independent, so that n and ρ on the grid of times are products of (points × M)
+and (M × points) matrices.
 """
 
 from __future__ import annotations

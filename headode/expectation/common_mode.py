@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -41,12 +42,10 @@ class TokenRule:
     zeta: Array
     fields: GaussianRule
 
-    def nodes(self, channel: int) -> Array:
-        """(H, N) deviations of the fields at one of the values of ζ, the common motion left out."""
-        if not self.rest.any():
-            return self.fields.nodes
-        nodes: Array = self.fields.nodes + self.rest[:, None] * self.zeta[channel]
-        return nodes
+    @cached_property
+    def nodes(self) -> list[Array]:
+        """For each value of ζ (H, N) deviations of the fields, the common motion left out."""
+        return [self.fields.nodes + self.rest[:, None] * zeta for zeta in self.zeta]
 
 
 def token_rule(covariance: Array, tolerance: float, limit: int, *, shifts: bool) -> TokenRule:

@@ -9,14 +9,15 @@ activations each head has a clock of its own, and the risk is a sum over pairs o
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
 from headode._checks import Array
 from headode.expectation.clock import run_race
 from headode.expectation.clock_pairs import PairGradients, pair_gradients
-from headode.expectation.common_mode import TokenRule, token_rule
-from headode.expectation.gaussian_rule import NODES
+from headode.expectation.common_mode import token_rule
+from headode.expectation.gaussian_rule import law_tolerance, once_each
 from headode.expectation.log_rates import Lattice, LogRates
 from headode.expectation.symmetry import Symmetry
 from headode.expectation.terms import ExpectedUpdate
@@ -165,18 +166,9 @@ class Factorized:
         """
         model = self._model
         lattice = Lattice.of(tolerance)
-        nodes_tolerance = NODES * tolerance / model.tokens**0.5
-        known: dict[bytes, TokenRule] = {}
-        for covariance in covariances:
-            key = covariance.tobytes()
-            if key not in known:
-                known[key] = token_rule(
-                    covariance,
-                    nodes_tolerance,
-                    LARGEST_NODES,
-                    shifts=self._shifts,
-                )
-        rules = [known[covariance.tobytes()] for covariance in covariances]
+        needed = law_tolerance(tolerance, model.tokens)
+        rule = partial(token_rule, tolerance=needed, limit=LARGEST_NODES, shifts=self._shifts)
+        rules = once_each(covariances, rule)
         laws = LogRates.of(self._law, means, rules, lattice, shifts=self._shifts)
         race = run_race(
             laws, model.signal.probabilities, model.tokens, model.activation.null, alpha, tolerance

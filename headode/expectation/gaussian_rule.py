@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TypeVar
 
 import numpy as np
 
 from headode._checks import Array
 from headode.errors import NumericalFailure
+
+T = TypeVar("T")
 
 # A race's survival probability, as a function of a log-rate, is analytic and bounded in the strip
 # |Im| < π/2; Gauss-Hermite rules see half a unit less.
@@ -18,7 +22,7 @@ HERMITE_RADIUS = 1.5
 # Tolerance of a rule for a token's law, times √L, as a fraction of that of the result. n^{L−1}
 # turns an error of 1 − n into L times as much, but where it matters 1 − n is small, and so is its
 # error. What √L leaves is seen by the error estimate, which tightens the tolerance where needed.
-NODES = 0.1
+LAW = 0.1
 # Fraction of the tolerance that dropped nodes may weigh together.
 DROPPED = 0.1
 # Reaches up to which a few Gauss-Hermite nodes beat the trapezoidal rule.
@@ -27,6 +31,23 @@ WEAK = 0.25
 
 class TooManyNodes(NumericalFailure):
     """A tensor rule would take more nodes than allowed."""
+
+
+def law_tolerance(tolerance: float, length: int) -> float:
+    """What a rule for a token's law has to reach, in a sequence of ``length`` tokens."""
+    return LAW * tolerance / math.sqrt(length)
+
+
+def once_each(covariances: Iterable[Array], make: Callable[[Array], T]) -> list[T]:
+    """``make(covariance)`` for each; equal ones, those of all points of a signal, share it."""
+    made: dict[bytes, T] = {}
+    result = []
+    for covariance in covariances:
+        key = covariance.tobytes()
+        if key not in made:
+            made[key] = make(covariance)
+        result.append(made[key])
+    return result
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,21 @@ PARALLEL_NODES = 1 << 13
 TASK_NODES = 1 << 12
 
 
+def clock_step(tolerance: float) -> float:
+    """Step of a clock's logarithmic time for a target absolute error.
+
+    The Fourier transform of a clock's integrand, a product of Gamma functions, decays like
+    e^{−πk/2}; the trapezoidal rule's error is its value at k = 2π/step.
+    """
+    return math.pi**2 / (math.log(1.0 / tolerance) + POWERS)
+
+
+def clock_times(start: float, step: float, points: int) -> Array:
+    """e^x at ``points`` logarithmic times x from ``start`` on, kept finite."""
+    times: Array = np.exp(np.minimum(start + step * np.arange(points), 700.0))
+    return times
+
+
 @dataclass(frozen=True)
 class Lattice:
     """Multiples of ``step`` for log-rates; a clock's logarithmic time takes every stride-th."""
@@ -34,15 +49,11 @@ class Lattice:
 
     @classmethod
     def of(cls, tolerance: float) -> Lattice:
-        """Fine enough for a target absolute error.
-
-        The Fourier transform of a clock's integrand, a product of Gamma functions, decays like
-        e^{−πk/2}; the trapezoidal rule's error is its value at k = 2π/(stride step).
-        """
-        clock_step = math.pi**2 / (math.log(1.0 / tolerance) + POWERS)
+        """Fine enough for a target absolute error."""
+        spacing = clock_step(tolerance)
         step = STEP * (tolerance / STEP_TOLERANCE) ** (1 / WIDTH)
-        stride = math.ceil(clock_step / step)
-        return cls(clock_step / stride, stride)
+        stride = math.ceil(spacing / step)
+        return cls(spacing / stride, stride)
 
     @property
     def clock_step(self) -> float:
@@ -179,8 +190,7 @@ class LogRates:
         parallel = sum(each.size for each in y) >= PARALLEL_NODES
         tasks: list[tuple[Any, ...]] = []
         for s, rule in enumerate(rules):
-            for i in range(rule.zeta.size):
-                nodes = rule.nodes(i)
+            for i, nodes in enumerate(rule.nodes):
                 for cut in _cuts(nodes.shape[1]):
                     both = shares[s][i][:, :, cut]
                     tasks.append((nodes[:, cut], means[s], y[s][i, cut], both[0], both[-1]))

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from headode._checks import Array
-from headode.expectation.gaussian_rule import NODES, TooManyNodes, line_rule
-from headode.expectation.log_rates import POWERS, Lattice, averaged_functions
+from headode.expectation.gaussian_rule import TooManyNodes, law_tolerance, line_rule, once_each
+from headode.expectation.log_rates import (
+    Lattice,
+    averaged_functions,
+    clock_step,
+    clock_times,
+)
 from headode.expectation.threads import scratch
 from headode.kernels.generated.clock import average_tables
 from headode.kernels.lattice import BEFORE, WIDTH, shift
@@ -49,42 +55,56 @@ def shifted_tables(
     functions; only the shared ζ needs nodes, and the smaller |c_h| and |c_k|, the fewer.
     """
     lattice = Lattice.of(tolerance)
-    splits = [_share(covariance) for covariance in covariances]
-    lines = [
-        line_rule(float(np.abs(c).max()), NODES * tolerance / math.sqrt(length), lattice.step)
-        for c, _ in splits
-    ]
-    M = max(len(z) for z, _ in lines)
-    outer = np.array([_pad(weights, M, zero=True) for _, weights in lines])
+    needed = law_tolerance(tolerance, length)
+    shared = once_each(covariances, partial(_Shared.of, tolerance=needed, grain=lattice.step))
+    M = max(each.z.size for each in shared)
+    outer = np.array([_pad(each.weights, M, zero=True) for each in shared])
     tables, clocks = [], []
     for i, (begin, end) in enumerate(windows):
         first = math.floor(begin / lattice.clock_step)
         points = math.ceil(end / lattice.clock_step) - first + 1
         _check_work(M * points**2, covariances)
         shifts = [
-            (means[s, i] + split[0][i] * _pad(z, M)) / lattice.step
-            for s, (split, (z, _)) in enumerate(zip(splits, lines, strict=True))
+            (mean[i] + each.c[i] * _pad(each.z, M)) / lattice.step
+            for mean, each in zip(means, shared, strict=True)
         ]
-        residuals = [float(residual[i]) for _, residual in splits]
+        residuals = [float(each.residual[i]) for each in shared]
         origin = first * lattice.stride
         table = scratch(("pair", i), (len(means), 6, M, points))
         _shift(lattice, shifts, residuals, origin, tolerance / length, table)
         tables.append(table)
-        times = np.exp(np.minimum(lattice.clock_step * (first + np.arange(points)), 700.0))
-        clocks.append((lattice.clock_step, times))
+        spacing = lattice.clock_step
+        clocks.append((spacing, clock_times(spacing * first, spacing, points)))
     return PairTables(tables[0], tables[1], outer, clocks)
 
 
-def _share(covariance: Array) -> tuple[Array, Array]:
-    """(2,) factors c with c_h c_k = Q_hk and the largest one smallest, and (2,) what is left, r."""
-    variances = np.maximum(np.diag(covariance), 0.0)
-    common = float(covariance[0, 1])
-    most = math.sqrt(min(abs(common), float(variances.min())))
-    c = np.full(2, most)
-    if most > 0:
-        c[int(np.argmax(variances))] = abs(common) / most
-    c[1] = math.copysign(c[1], common)
-    return c, np.sqrt(np.maximum(variances - c**2, 0.0))
+@dataclass(frozen=True)
+class _Shared:
+    """What the fields of two heads share, c ζ, and what they have beside it.
+
+    Attributes:
+        c: (2,) factors with c_h c_k = Q_hk, the largest one as small as possible.
+        residual: (2,) standard deviations of the rest.
+        z: (M,) nodes of ζ.
+        weights: (M,).
+    """
+
+    c: Array
+    residual: Array
+    z: Array
+    weights: Array
+
+    @classmethod
+    def of(cls, covariance: Array, tolerance: float, grain: float) -> _Shared:
+        variances = np.maximum(np.diag(covariance), 0.0)
+        common = float(covariance[0, 1])
+        most = math.sqrt(min(abs(common), float(variances.min())))
+        c = np.full(2, most)
+        if most > 0:
+            c[int(np.argmax(variances))] = abs(common) / most
+        c[1] = math.copysign(c[1], common)
+        residual = np.sqrt(np.maximum(variances - c**2, 0.0))
+        return cls(c, residual, *line_rule(float(np.abs(c).max()), tolerance, grain))
 
 
 def _shift(
@@ -117,8 +137,8 @@ def general_tables(
     length: int,
 ) -> PairTables:
     """Tables of any score function, by nodes for one head's field and, given it, the other's."""
-    fields = _Fields.of(means, covariances, NODES * tolerance / math.sqrt(length))
-    chains = math.ceil((math.log(1.0 / tolerance) + POWERS) * math.log(2) / math.pi**2)
+    fields = _Fields.of(means, covariances, law_tolerance(tolerance, length))
+    chains = math.ceil(math.log(2) / clock_step(tolerance))
     step = math.log(2) / chains
     points = [math.ceil((end - begin) / step) + 1 for begin, end in windows]
     work = fields.one.size * points[0] * (points[1] + fields.inner.shape[1])
@@ -130,7 +150,7 @@ def general_tables(
         _average(law_of, *nodes[i], (begin, step, chains), table)
         tables.append(table)
     clocks = [
-        (step, np.exp(np.minimum(begin + step * np.arange(count), 700.0)))
+        (step, clock_times(begin, step, count))
         for (begin, _), count in zip(windows, points, strict=True)
     ]
     return PairTables(tables[0], tables[1], fields.outer, clocks)
