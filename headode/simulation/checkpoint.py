@@ -61,8 +61,8 @@ class Checkpoint:
         except FileNotFoundError:
             return None
         except (OSError, ValueError, BadZipFile) as error:
-            requirement = f"have readable files ({error})"
-            raise ArgumentError("checkpoint", requirement, str(path)) from error
+            requirement = f"have readable files (not {path.name}: {error})"
+            raise ArgumentError("checkpoint", requirement, str(self._folder)) from error
         advanced, seconds, diverged = columns.pop("run")
         rows = [
             _measurement({name: column[index] for name, column in columns.items()})

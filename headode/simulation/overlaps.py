@@ -16,18 +16,18 @@ from headode._checks import Array
 from headode.model import Model
 from headode.order_parameters import OrderParameters
 from headode.simulation._compile import compiled
-from headode.simulation.attention import AttentionRule, attention_rule
 from headode.simulation.chain import Chain, initial_chain, measure_chain
 from headode.simulation.factors import draw_gaussian_factor, make_lower_triangular
 from headode.simulation.step import (
     Fields,
     Rates,
+    Setting,
     Source,
     differentiate,
     draw_signal,
+    kept_fraction,
     new_fields,
-    rates_of,
-    source_of,
+    setting_of,
 )
 from headode.simulation.vectors import Overlaps, check_dimension
 from headode.training import Training
@@ -83,31 +83,19 @@ class OverlapsRun:
     ) -> None:
         check_dimension(dimension, model.heads, model.features)
         self._dimension = dimension
-        # What a token has beside the F + 1 teachers and the n directions of the student.
-        learned = model.heads + (1 if model.learns_value else 0)
-        self._unseen = dimension - (model.features + 1) - learned
         self._rng = np.random.Generator(np.random.PCG64(seed))
-        self._rule = attention_rule(model.activation, model.heads, model.prefactor)
-        self._source = source_of(model)
-        self._rates = rates_of(model, training)
+        self._setting = setting_of(model, training)
         self._chain = initial_chain(state, np.array(model.offsets(state)), model.learns_value)
+        # What a token has beside the F + 1 teachers and the n directions of the student.
+        self._unseen = dimension - self._chain.teacher.shape[1] - len(self._chain.residual)
 
     def advance(self, steps: int) -> None:
         """Take SGD steps; releases the GIL meanwhile."""
-        _advance(
-            steps,
-            self._rng,
-            self._source,
-            self._rule,
-            self._chain,
-            self._rates,
-            self._dimension,
-            self._unseen,
-        )
+        _advance(steps, self._rng, self._setting, self._chain, self._dimension, self._unseen)
 
     def overlaps(self) -> Overlaps:
         """The overlaps now, with the offsets in use."""
-        return measure_chain(self._chain, self._rates.nishimori)
+        return measure_chain(self._chain, self._setting.rates.nishimori)
 
 
 @compiled
@@ -185,10 +173,7 @@ def _move(chain: Chain, rates: Rates, dimension: int, work: Workspace) -> None:
     for a in range(size):
         keep, rate = 1.0, rates.value
         if a < heads:
-            # ∂b_h/∂k_h = k_h/d
-            through_offset = work.offset_gradient[a] / rates.batch if rates.nishimori else 0.0
-            keep -= rates.head * (through_offset + rates.decay) / dimension
-            rate = rates.head
+            keep, rate = kept_fraction(rates, work.offset_gradient[a], dimension), rates.head
             chain.offset[a] -= rates.offset / rates.batch * work.offset_gradient[a] / dimension
         rate /= rates.batch * dimension
         for i in range(teachers):
@@ -208,14 +193,13 @@ def _move(chain: Chain, rates: Rates, dimension: int, work: Workspace) -> None:
 def _advance(
     steps: int,
     rng: np.random.Generator,
-    source: Source,
-    rule: AttentionRule,
+    setting: Setting,
     chain: Chain,
-    rates: Rates,
     dimension: int,
     unseen: int,
 ) -> None:
     """SGD steps, in place; the same as those of the full vectors, in law."""
+    source, rule, rates = setting
     heads, teachers = chain.offset.size, chain.teacher.shape[1]
     work = _new_workspace(source.tokens, chain)
     for _ in range(steps):

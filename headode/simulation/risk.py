@@ -10,8 +10,8 @@ import numpy as np
 from headode._checks import Array
 from headode.model import Model
 from headode.simulation._compile import compiled
-from headode.simulation.attention import AttentionRule, attend, attention_rule
-from headode.simulation.step import Source, draw_signal, source_of
+from headode.simulation.attention import AttentionRule, attend
+from headode.simulation.step import Source, draw_signal, rule_of, source_of
 from headode.simulation.vectors import Overlaps, square_root
 
 # Standard error of the risk about 2e-3: below the run-to-run fluctuations at d = 10 000.
@@ -59,7 +59,7 @@ def estimate_risk(
         losses = _losses(
             rng,
             source_of(model),
-            attention_rule(model.activation, model.heads, model.prefactor),
+            rule_of(model),
             overlaps.M,
             root,
             overlaps.offset,

@@ -25,7 +25,7 @@ from headode.simulation.risk import estimate_risk
 from headode.simulation.vectors import Overlaps, check_dimension
 from headode.simulation.weights import WeightsRun
 from headode.training import Training
-from headode.trajectory import check_times, output_times, trajectory_dataset
+from headode.trajectory import asked_times, trajectory_dataset
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -95,7 +95,7 @@ def simulate(
     """
     started = perf_counter()
     model.check_state(state)
-    grid = _recorded_times(time, times, count, spacing)
+    grid = asked_times(time, times, count, spacing)
     training = Training(
         learning_rate, value_learning_rate, offset_learning_rate, batch_size, weight_decay
     )
@@ -138,12 +138,6 @@ def simulate(
     _check_convergence(records, grid, data)
     assert data is not None
     return data
-
-
-def _recorded_times(time: float | None, times: ArrayLike | None, count: int, spacing: str) -> Array:
-    if (time is None) == (times is None):
-        raise ArgumentError("time", "be given, or else times (one of the two)", time)
-    return check_times(times) if time is None else output_times(time, count, spacing)
 
 
 def _identity(arguments: Mapping[str, Any], model: Model) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import numpy as np
 from headode._checks import Array
 from headode.model import Model
 from headode.simulation._compile import compiled
-from headode.simulation.attention import AttentionRule, attend, pull_back
+from headode.simulation.attention import AttentionRule, attend, attention_rule, pull_back
 from headode.simulation.vectors import square_root
 from headode.training import Training
 
@@ -44,6 +44,24 @@ class Rates(NamedTuple):
     batch: int
     nishimori: bool
     learns_value: bool
+
+
+class Setting(NamedTuple):
+    """What does not change from step to step."""
+
+    source: Source
+    rule: AttentionRule
+    rates: Rates
+
+
+def setting_of(model: Model, training: Training) -> Setting:
+    """A model and its training, as the compiled loops take them."""
+    return Setting(source_of(model), rule_of(model), rates_of(model, training))
+
+
+def rule_of(model: Model) -> AttentionRule:
+    """The attention of a model."""
+    return attention_rule(model.activation, model.heads, model.prefactor)
 
 
 def source_of(model: Model) -> Source:
@@ -90,6 +108,17 @@ def draw_signal(rng: np.random.Generator, source: Source, theta: Array) -> int:
             for f in range(features):
                 theta[f] += source.roots[component, f, g] * noise
     return marked
+
+
+@compiled
+def kept_fraction(rates: Rates, offset_gradient: float, dimension: int) -> float:
+    """What a step leaves of k_h but for the scores' gradient.
+
+    Weight decay, and the gradient through a Nishimori offset: ∂b_h/∂k_h = k_h/d.
+    ``offset_gradient``: of the loss with respect to b_h, summed over the batch.
+    """
+    through_offset = offset_gradient / rates.batch if rates.nishimori else 0.0
+    return 1.0 - rates.head * (through_offset + rates.decay) / dimension
 
 
 class Fields(NamedTuple):

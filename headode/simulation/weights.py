@@ -14,16 +14,15 @@ from headode._checks import Array
 from headode.model import Model
 from headode.order_parameters import OrderParameters
 from headode.simulation._compile import compiled, compiled_vector
-from headode.simulation.attention import AttentionRule, attention_rule
 from headode.simulation.step import (
     Fields,
-    Rates,
+    Setting,
     Source,
     differentiate,
     draw_signal,
+    kept_fraction,
     new_fields,
-    rates_of,
-    source_of,
+    setting_of,
 )
 from headode.simulation.vectors import (
     Overlaps,
@@ -61,20 +60,16 @@ class WeightsRun:
         self._rng = np.random.Generator(np.random.PCG64(seed))
         offset = np.array(model.offsets(state))
         self._teacher, self._student = initial_vectors(state, offset, dimension, self._rng)
-        self._rule = attention_rule(model.activation, model.heads, model.prefactor)
-        self._source = source_of(model)
-        self._rates = rates_of(model, training)
+        self._setting = setting_of(model, training)
 
     def advance(self, steps: int) -> None:
         """Take SGD steps; releases the GIL meanwhile."""
-        _advance(
-            steps, self._rng, self._source, self._rule, self._teacher, self._student, self._rates
-        )
+        _advance(steps, self._rng, self._setting, self._teacher, self._student)
 
     def overlaps(self) -> Overlaps:
         """The overlaps now, with the offsets in use."""
         measured = measure_overlaps(self._teacher, self._student)
-        if self._rates.nishimori:
+        if self._setting.rates.nishimori:
             with np.errstate(all="ignore"):  # a diverged run is reported by whoever asked for it
                 norms = np.sum(measured.M**2, axis=1) + np.diag(measured.R)
             return measured._replace(offset=0.5 * norms)
@@ -157,16 +152,15 @@ def _add_gradient(
 def _advance(
     steps: int,
     rng: np.random.Generator,
-    source: Source,
-    rule: AttentionRule,
+    setting: Setting,
     teacher: Teacher,
     student: Student,
-    rates: Rates,
 ) -> None:
     """SGD steps, in place.
 
     ``k_h ← k_h − η (∇_{k_h} + λ k_h/d)``, ``v ← v − η_v ∇_v``, ``b_h ← b_h − (η_b/d) ∂/∂b_h``.
     """
+    source, rule, rates = setting
     heads, dimension = student.heads.shape
     tokens, fields = np.empty((source.tokens, dimension)), new_fields(source.tokens, heads)
     theta = np.empty(len(teacher.features))
@@ -186,9 +180,7 @@ def _advance(
             error = differentiate(rule, offset, fields, label)
             _add_gradient(error, tokens, fields, gradient, rates.learns_value)
         for h in range(heads):
-            # ∂b_h/∂k_h = k_h/d
-            through_offset = gradient.offset[h] / rates.batch if rates.nishimori else 0.0
-            keep = 1.0 - rates.head * (through_offset + rates.decay) / dimension
+            keep = kept_fraction(rates, gradient.offset[h], dimension)
             _combine(student.heads[h], keep, -rates.head / rates.batch, gradient.heads[h])
             student.offset[h] -= rates.offset / rates.batch * gradient.offset[h] / dimension
         if rates.learns_value:

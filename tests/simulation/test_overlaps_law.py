@@ -133,7 +133,8 @@ def without_head_overlap(run):
 
 
 def growing_weights(run):
-    run._rates = run._rates._replace(decay=-0.2)  # of +0.2
+    rates = run._setting.rates._replace(decay=-0.2)  # of +0.2
+    run._setting = run._setting._replace(rates=rates)
 
 
 @pytest.fixture(scope="module")
