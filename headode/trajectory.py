@@ -69,6 +69,17 @@ def check_times(times: Any) -> Array:
     return grid
 
 
+def asked_times(time: float | None, times: Any, count: int, spacing: str) -> Array:
+    """Output times from a last ``time`` with ``count`` and ``spacing``, or the given ``times``.
+
+    Raises:
+        ArgumentError: unless exactly one of the two is given, or for one that cannot be used.
+    """
+    if (time is None) == (times is None):
+        raise ArgumentError("time", "be given, or else times (one of the two)", time)
+    return check_times(times) if time is None else output_times(time, count, spacing)
+
+
 def trajectory_dataset(
     time: Any,
     variables: Mapping[str, Any],

@@ -12,7 +12,7 @@ from headode._checks import Array, check_number, check_option
 from headode.dynamics.packing import Packing
 from headode.dynamics.recorder import Recorder
 from headode.dynamics.right_hand_side import RightHandSide
-from headode.errors import ArgumentError, Interrupted, NumericalFailure
+from headode.errors import Interrupted, NumericalFailure
 from headode.expectation.bayes_risk import bayes_risk_and_error
 from headode.expectation.select import expectation
 from headode.expectation.symmetry import Symmetry
@@ -20,7 +20,7 @@ from headode.model import Model
 from headode.order_parameters import OrderParameters
 from headode.progress import Progress, ProgressCallback
 from headode.training import Training
-from headode.trajectory import check_times, output_times
+from headode.trajectory import asked_times
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -95,9 +95,7 @@ def integrate(
     training = Training(
         learning_rate, value_learning_rate, offset_learning_rate, batch_size, weight_decay
     )
-    if (time is None) == (times is None):
-        raise ArgumentError("time", "be given, or else times (one of the two)", time)
-    grid = check_times(times) if time is None else output_times(time, count, spacing)
+    grid = asked_times(time, times, count, spacing)
     check_option("integrator", integrator, INTEGRATORS)
     check_number("rtol", rtol, 0.0, exclusive=True)
     check_number("atol", atol, 0.0, exclusive=True)

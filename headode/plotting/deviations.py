@@ -11,6 +11,7 @@ from headode._checks import Array
 from headode.errors import ArgumentError
 from headode.plotting.style import COLORS, INK, PHASE_SHADES, QUIET, TEXT_WIDTH, headode_style
 from headode.plotting.time_axis import set_time_axis
+from headode.validation.entries import distinct
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -76,11 +77,9 @@ def deviation_figure(comparison: xr.Dataset) -> Figure:
 
 def _relative(comparison: xr.Dataset, name: str) -> Array:
     """(T, quantities) z over critical z; of a symmetric matrix each entry once."""
-    relative = comparison[f"{name}_z"].values / comparison[f"{name}_critical"].values
-    if "head_2" in comparison[f"{name}_z"].dims:
-        relative = relative[(..., *np.triu_indices(relative.shape[-1]))]
-    result: Array = relative.reshape(relative.shape[0], -1)
-    return result
+    z = comparison[f"{name}_z"]
+    relative: Array = z.values / comparison[f"{name}_critical"].values
+    return relative[:, distinct(z)[0]]
 
 
 def _draw(axes: Axes, time: Array, relative: Array) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,16 +14,26 @@ from headode.plotting.save import save_figure
 from headode.plotting.scaling import scaling_figure
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from headode.validation.report import Report
 
 
 def report_figures(report: Report) -> dict[str, Callable[[Path], object]]:
     """Writers of a report's pictures and page by file name, for ``report.save(figures=...)``."""
+
+    @cache
+    def figures() -> dict[str, Figure]:
+        return {
+            "overlay": overlay_figure(report.theory, report.simulation),
+            "scaling": scaling_figure(report.data),
+            "deviations": deviation_figure(report.data),
+        }
+
+    def picture(name: str) -> Callable[[Path], object]:
+        return lambda path: save_figure(figures()[name], path)
+
     return {
-        "overlay.png": lambda path: save_figure(
-            overlay_figure(report.theory, report.simulation), path
-        ),
-        "deviations.png": lambda path: save_figure(deviation_figure(report.data), path),
-        "scaling.png": lambda path: save_figure(scaling_figure(report.data), path),
-        "report.html": lambda path: write_report_page(report, path),
+        **{f"{name}.png": picture(name) for name in ("overlay", "deviations", "scaling")},
+        "report.html": lambda path: write_report_page(report, figures(), path),
     }

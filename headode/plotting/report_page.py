@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from pathlib import Path
 from string import Template
@@ -13,10 +13,7 @@ from typing import TYPE_CHECKING
 
 from headode._files import whole_file
 from headode._version import __version__
-from headode.plotting.deviations import deviation_figure
-from headode.plotting.overlay import overlay_figure
 from headode.plotting.save import FORMATS
-from headode.plotting.scaling import scaling_figure
 from headode.plotting.style import headode_style
 from headode.trajectory import configuration_of
 from headode.validation.deviations import Deviation, all_deviations
@@ -44,13 +41,8 @@ CAPTIONS = {
 }
 
 
-def write_report_page(report: Report, path: Path) -> Path:
-    """Write ``report.html``: verdict, numbers and pictures in a single file."""
-    figures = {
-        "overlay": overlay_figure(report.theory, report.simulation),
-        "scaling": scaling_figure(report.data),
-        "deviations": deviation_figure(report.data),
-    }
+def write_report_page(report: Report, figures: Mapping[str, Figure], path: Path) -> Path:
+    """Write ``report.html``: verdict, numbers and pictures (by name) in a single file."""
     parts = {
         "title": "ODE and SGD: " + escape(_subject(report)),
         "verdict": report.verdict,

@@ -10,7 +10,7 @@ see :mod:`headode.validation.scaling`.
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -83,7 +83,7 @@ def compare(
     comparisons = sum(int(distinct(predicted[name]).sum()) for name in allowance)
     data = _compared(predicted, used, allowance, limits, SHARE_OF_LEVEL * level / comparisons)
     fluctuations, bias = _exponents(predicted, used, allowance, limits, level)
-    results = {
+    results: dict[str, Any] = {
         "level": level,
         "horizon": _horizon(times, limits),
         "fluctuation_exponent": fluctuations,
@@ -92,11 +92,8 @@ def compare(
     # Pictures are drawn from the data alone.
     data = data.assign_attrs({name: each for name, each in results.items() if each is not None})
     return Report(
-        level=level,
+        **results,
         comparisons=comparisons,
-        horizon=_horizon(times, limits),
-        fluctuation_exponent=fluctuations,
-        bias_exponent=bias,
         warnings=(*warnings, *reach_notes(limits, times), *allowance_notes(data, list(allowance))),
         data=data,
         theory=theory,

@@ -13,7 +13,7 @@ from headode.model import Model
 from headode.progress import Progress, ProgressCallback
 from headode.simulation.options import SimulationOptions
 from headode.simulation.vectors import smallest_dimension
-from headode.trajectory import check_times, output_times
+from headode.trajectory import asked_times
 from headode.validation.compare import FEWEST_STEPS
 
 # The second ensemble has a quarter of the dimension, and as many steps of all runs together.
@@ -63,10 +63,8 @@ def plan_times(
 
     All are a whole number of steps of every ensemble.
     """
-    if (time is None) == (times is None):
-        raise ArgumentError("time", "be given, or else times (one of the two)", time)
+    asked = asked_times(time, times, count, spacing)
     check_integer("comparisons", comparisons, 1)
-    asked = check_times(times) if time is None else output_times(time, count, spacing)
     unit = float(np.gcd.reduce([each.dimension for each in ensembles]))
     ticks = np.unique(np.rint(asked * unit))
     late = ticks[(ticks > 0) & (ticks / unit * ensembles[1].dimension >= FEWEST_STEPS)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from numpy.typing import ArrayLike
@@ -18,7 +18,7 @@ from headode.simulation.options import METHODS, SimulationOptions
 from headode.simulation.simulate import simulate
 from headode.training import Training
 from headode.validation.compare import compare
-from headode.validation.plan import COARSENING, plan_ensembles, plan_times, progress_parts
+from headode.validation.plan import plan_ensembles, plan_times, progress_parts
 from headode.validation.report import Report
 from headode.validation.scope import symmetry_warnings
 
@@ -150,17 +150,31 @@ def validate(
 
     theory, looser = solution(1.0, seed), solution(LOOSER, seed + 1)
     symmetry = Symmetry.of(model, state)
-    notes = symmetry_warnings(symmetry)
-    simulated: list[xr.Dataset] = []
+    simulated, notes = _simulate_all(ensemble, ensembles, progress, float(compared[-1]))
+    warnings = [*symmetry_warnings(symmetry), *notes]
+    return compare(
+        theory, simulated, looser=looser, level=level, symmetry=symmetry, warnings=warnings
+    )
+
+
+def _simulate_all(
+    simulated: Callable[[SimulationOptions, ProgressCallback | None], xr.Dataset],
+    ensembles: Sequence[SimulationOptions],
+    progress: ProgressCallback | None,
+    last: float,
+) -> tuple[list[xr.Dataset], list[str]]:
+    """The ensembles, in the order given, and a note if the third of them is not used."""
+    data: list[xr.Dataset] = []
+    notes = []
     # The smallest dimension first: if a run diverges, it is one of those.
-    ensembles.reverse()
-    parts = progress_parts(progress, ensembles, float(compared[-1]))
-    for options, part in zip(ensembles, parts, strict=True):
+    smallest_first = ensembles[::-1]
+    parts = progress_parts(progress, smallest_first, last)
+    for options, part in zip(smallest_first, parts, strict=True):
         try:
-            simulated.insert(0, ensemble(options, part))
+            data.insert(0, simulated(options, part))
         except NumericalFailure as failure:
-            if options.dimension * COARSENING >= dimension:
+            if options in ensembles[:2]:
                 raise
             # Steps of a size that the other ones can take may be too large for the third.
             notes.append(f"d = {options.dimension} is not used: {failure}")
-    return compare(theory, simulated, looser=looser, level=level, symmetry=symmetry, warnings=notes)
+    return data, notes
