@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator
+from matplotlib.ticker import FixedLocator, NullLocator
 from numpy.typing import NDArray
 
 from headode._checks import Array
 from headode.errors import ArgumentError
 from headode.plotting.deviations import SYMBOLS
 from headode.plotting.style import COLORS, MARKERS, QUIET, TEXT_WIDTH, headode_style
+from headode.plotting.value_axis import set_log_axis
 from headode.validation.entries import distinct
 from headode.validation.exponents import Exponent
 
@@ -113,12 +114,11 @@ def _draw(
 
 def _finish(axes: Axes, dimensions: Array, exponent: tuple[float, float] | None, key: str) -> None:
     axes.set_xscale("log")
-    axes.set_yscale("log")
+    set_log_axis(axes)
     axes.set_xlim(dimensions.min() / MARGIN, dimensions.max() * MARGIN)
     axes.xaxis.set_major_locator(FixedLocator(dimensions.tolist()))
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
     axes.xaxis.set_minor_locator(NullLocator())
-    axes.yaxis.set_minor_formatter(NullFormatter())
     axes.set_xlabel("dimension $d$")
     fitted = "not resolved" if exponent is None else f"∝ $d^{{\\,{Exponent(*exponent)}}}$"
     axes.set_title(f"{TITLES[key]}: {fitted}")

@@ -20,7 +20,7 @@ def set_log_axis(axes: Axes) -> None:
 
     Labels are powers of ten, thinned out, or with less than two of them 1, 2, 5 times those.
     """
-    values = np.concatenate([np.ravel(line.get_ydata()) for line in axes.lines])
+    values = np.concatenate([np.empty(0), *(np.ravel(line.get_ydata()) for line in axes.lines)])
     positive = values[np.isfinite(values) & (values > 0)]
     if not positive.size:
         axes.set_yticks([])
