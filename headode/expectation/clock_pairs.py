@@ -1,4 +1,4 @@
-"""Two clocks for each token: the overlap of two heads' softmaxes (theory: tokens).
+"""Two clocks for each token: the overlap of two heads, for any score function (theory: tokens).
 
 With a clock for each of the heads h and k,
 
@@ -18,7 +18,7 @@ import numpy as np
 
 from headode._checks import Array
 from headode.expectation.clock import survivors
-from headode.expectation.pair_tables import PairTables, general_tables, shifted_tables
+from headode.expectation.pair_tables import PairTables, pair_tables
 from headode.kernels.load import Kernel
 
 
@@ -45,8 +45,6 @@ def pair_gradients(
     probabilities: Array,
     race: tuple[int, float],
     tolerance: float,
-    *,
-    shifts: bool,
 ) -> PairGradients:
     """Evaluate one pair of heads.
 
@@ -58,16 +56,12 @@ def pair_gradients(
         probabilities: (S,) of the components of the signal.
         race: L and ν.
         tolerance: target absolute error.
-        shifts: whether scores are exponential.
 
     Raises:
         TooManyNodes: for fields whose standard deviation is of the order of a hundred.
     """
     length, null = race
-    if shifts:
-        tables = shifted_tables(means, covariances, windows, tolerance, length)
-    else:
-        tables = general_tables(law_of, means, covariances, windows, tolerance, length)
+    tables = pair_tables(law_of, means, covariances, windows, tolerance, length)
     survival = np.multiply.outer(*(step * np.exp(-null * t) for step, t in tables.clocks))
     return _vary(tables, survival, probabilities, length)
 

@@ -48,7 +48,9 @@ class TokenRule:
         return [self.fields.nodes + self.rest[:, None] * zeta for zeta in self.zeta]
 
 
-def token_rule(covariance: Array, tolerance: float, limit: int, *, shifts: bool) -> TokenRule:
+def token_rule(
+    covariance: Array, tolerance: float, limit: int, *, shifts: bool, tokens: int = 1
+) -> TokenRule:
     """The cheapest rule among the ways to take out a common mode, or not to.
 
     Args:
@@ -56,6 +58,7 @@ def token_rule(covariance: Array, tolerance: float, limit: int, *, shifts: bool)
         tolerance: target absolute error of expectations of a clock's functions.
         limit: largest number of nodes.
         shifts: whether scores are exponential, so that common motion is a shift.
+        tokens: L; so many of them reach further out.
 
     Raises:
         TooManyNodes: if every rule takes more than ``limit`` nodes.
@@ -66,13 +69,13 @@ def token_rule(covariance: Array, tolerance: float, limit: int, *, shifts: bool)
         values, vectors = np.linalg.eigh(np.array([split[3] for split in splits]))
         reaches = np.sqrt(np.maximum(values, 0.0)) * np.abs(vectors).max(axis=1)
         sizes = [
-            split[2] * math.prod(line_size(float(reach), tolerance) for reach in row)
+            split[2] * math.prod(line_size(float(reach), tolerance, tokens=tokens) for reach in row)
             for split, row in zip(splits, reaches, strict=True)
         ]
         splits = [splits[int(np.argmin(sizes))]]
     deviation, rest, channels, remaining = splits[0]
     zeta = hermite_nodes(channels)[0]
-    rule = gaussian_rule(remaining, tolerance, limit // channels)
+    rule = gaussian_rule(remaining, tolerance, limit // channels, tokens=tokens)
     missing = -len(rule.weights) % LANES  # filled with copies of weight zero
     nodes = np.pad(rule.nodes, ((0, 0), (0, missing)), mode="edge")
     fields = GaussianRule(nodes, np.pad(rule.weights, (0, missing)))

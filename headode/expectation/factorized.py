@@ -3,12 +3,12 @@
 For pooled activations one clock per token suffices: what matters of a token is the law of its
 pooled log-rate y, an average over the rank of Q, whatever the number of tokens. For per-head
 activations each head has a clock of its own, and the risk is a sum over pairs of heads
-(theory: tokens).
+(theory: tokens); with exponential scores the laws of their ring times are known.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -17,8 +17,10 @@ from headode._checks import Array
 from headode.expectation.clock import run_race
 from headode.expectation.clock_pairs import PairGradients, pair_gradients
 from headode.expectation.common_mode import token_rule
-from headode.expectation.gaussian_rule import law_tolerance, once_each
+from headode.expectation.gaussian_rule import LAW, once_each
+from headode.expectation.gradients import Gradients
 from headode.expectation.log_rates import Lattice, LogRates
+from headode.expectation.ring_times import race_series
 from headode.expectation.symmetry import Symmetry
 from headode.expectation.terms import ExpectedUpdate
 from headode.expectation.threads import run_all, single_threaded_blas
@@ -37,30 +39,6 @@ ROUNDOFF = 1e-12
 CHECK_EVERY = 8
 # Gaussian nodes of one law: beyond, the tensor rule is not worth its time.
 LARGEST_NODES = 1 << 20
-
-
-@dataclass
-class Gradients:
-    """Expected derivatives of −m_v E A_ε + ½ q_v E Σ A² with respect to the fields.
-
-    Attributes:
-        marked: E A_ε.
-        squared: E Σ A².
-        first: (S + 1, H); row 0 summed over the unmarked tokens, row s + 1 given component s.
-        second: (S + 1, H, H).
-        nodes: number of Gaussian nodes used.
-    """
-
-    marked: float
-    squared: float
-    first: Array
-    second: Array
-    nodes: int
-
-    @classmethod
-    def zero(cls, laws: int, heads: int) -> Gradients:
-        """To be added to."""
-        return cls(0.0, 0.0, np.zeros((laws, heads)), np.zeros((laws, heads, heads)), 0)
 
 
 class Factorized:
@@ -124,7 +102,7 @@ class Factorized:
         if not signal.is_discrete:
             carried = np.einsum("gf,sfe->sge", state.M, signal.covariances)
             G += np.einsum("s,shg,sgf->hf", weights, sums.second[1:], carried)
-        C = np.tensordot(weights, sums.second[1:], 1) + sums.second[0]
+        C = np.einsum("s,shk->hk", weights, sums.second[1:]) + sums.second[0]
         C = 0.5 * (C + C.T)
         offset_gradient = -(weights @ sums.first[1:] + sums.first[0])
         if model.is_nishimori:
@@ -166,8 +144,13 @@ class Factorized:
         """
         model = self._model
         lattice = Lattice.of(tolerance)
-        needed = law_tolerance(tolerance, model.tokens)
-        rule = partial(token_rule, tolerance=needed, limit=LARGEST_NODES, shifts=self._shifts)
+        rule = partial(
+            token_rule,
+            tolerance=LAW * tolerance,
+            limit=LARGEST_NODES,
+            shifts=self._shifts,
+            tokens=model.tokens,
+        )
         rules = once_each(covariances, rule)
         laws = LogRates.of(self._law, means, rules, lattice, shifts=self._shifts)
         race = run_race(
@@ -181,12 +164,31 @@ class Factorized:
         self, state: OrderParameters, means: Array, covariances: Array, tolerance: float
     ) -> Gradients:
         """A race for each head, and one with two clocks for each pair of heads."""
-        model = self._model
-        H, scale, activation = model.heads, self._scale, model.activation
+        model, H, scale = self._model, self._model.heads, self._scale
         # An entry of G and C is a sum of H terms with the factor scale²; the risk, of H².
         tolerance /= (scale * H) ** 2 if scale == 1.0 else scale**2 * H
-        total = Gradients.zero(*means.shape)
         alpha = (scale * state.m_v, scale**2 * state.q_v)
+        if self._shifts:
+            total = race_series(
+                means,
+                covariances,
+                model.signal.probabilities,
+                (model.tokens, model.activation.null),
+                alpha,
+                tolerance,
+            )
+        else:
+            total = self._race_pairs(means, covariances, alpha, tolerance)
+        total.marked *= scale
+        total.squared *= scale**2
+        return total
+
+    def _race_pairs(
+        self, means: Array, covariances: Array, alpha: tuple[float, float], tolerance: float
+    ) -> Gradients:
+        """The races of heads and pairs of heads whose scores are no exponentials."""
+        model, H = self._model, self._model.heads
+        total = Gradients.zero(*means.shape)
         windows = []
         for h in range(H):
             one, window = self._race(
@@ -196,8 +198,8 @@ class Factorized:
                 tolerance,
             )
             windows.append(window)
-            total.marked += scale * one.marked
-            total.squared += scale**2 * one.squared
+            total.marked += one.marked
+            total.squared += one.squared
             total.first[:, h] += one.first[:, 0]
             total.second[:, h, h] += one.second[:, 0, 0]
             total.nodes += one.nodes
@@ -212,15 +214,14 @@ class Factorized:
                 covariances[:, pair][:, :, pair],
                 [windows[head] for head in pair],
                 model.signal.probabilities,
-                (model.tokens, activation.null),
+                (model.tokens, model.activation.null),
                 tolerance,
-                shifts=self._shifts,
             )
 
         run_all(evaluate, [(index,) for index in range(len(pairs))], parallel=len(pairs) > 1)
         for pair, result in zip(pairs, results, strict=True):
             assert result is not None
-            total.squared += 2 * scale**2 * result.overlap
+            total.squared += 2 * result.overlap
             index = np.array(pair)
             total.first[:, index] += alpha[1] * result.first
             total.second[:, index[:, None], index] += alpha[1] * result.second

@@ -19,9 +19,10 @@ T = TypeVar("T")
 # |Im| < π/2; Gauss-Hermite rules see half a unit less.
 STRIP = math.pi / 2
 HERMITE_RADIUS = 1.5
-# Tolerance of a rule for a token's law, times √L, as a fraction of that of the result. n^{L−1}
-# turns an error of 1 − n into L times as much, but where it matters 1 − n is small, and so is its
-# error. What √L leaves is seen by the error estimate, which tightens the tolerance where needed.
+# Tolerance of a rule for a token's law as a fraction of that of the result. n^{L−1} turns an error
+# of 1 − n into L times as much, but where it matters 1 − n is small, and so is the error of a step.
+# What L tokens reach is further out, though: tails may weigh √L times less. What √L leaves is seen
+# by the error estimate, which tightens the tolerance where needed.
 LAW = 0.1
 # Fraction of the tolerance that dropped nodes may weigh together.
 DROPPED = 0.1
@@ -31,11 +32,6 @@ WEAK = 0.25
 
 class TooManyNodes(NumericalFailure):
     """A tensor rule would take more nodes than allowed."""
-
-
-def law_tolerance(tolerance: float, length: int) -> float:
-    """What a rule for a token's law has to reach, in a sequence of ``length`` tokens."""
-    return LAW * tolerance / math.sqrt(length)
 
 
 def once_each(covariances: Iterable[Array], make: Callable[[Array], T]) -> list[T]:
@@ -58,13 +54,15 @@ class GaussianRule:
     weights: Array
 
 
-def gaussian_rule(covariance: Array, tolerance: float, limit: int) -> GaussianRule:
+def gaussian_rule(
+    covariance: Array, tolerance: float, limit: int, *, tokens: int = 1
+) -> GaussianRule:
     """A tensor-product rule for ``N(0, covariance)`` in the eigenbasis.
 
     A direction's reach is the largest standard deviation it gives to a head's score. The rule along
     it is Gauss-Hermite for a small reach and trapezoidal, which converges geometrically, else.
     Any basis gives the same expectation up to the tolerance, so that the eigenvectors may turn.
-    Nodes whose weights together are negligible are dropped.
+    Nodes whose weights together are negligible, √tokens times, are dropped.
 
     Raises:
         TooManyNodes: if the rule takes more than ``limit`` nodes.
@@ -74,7 +72,9 @@ def gaussian_rule(covariance: Array, tolerance: float, limit: int) -> GaussianRu
     weights: Array = np.ones(1)
     for value, vector in zip(values, vectors.T, strict=True):
         deviation = math.sqrt(max(float(value), 0.0))
-        line, line_weights = line_rule(deviation * float(np.abs(vector).max()), tolerance)
+        line, line_weights = line_rule(
+            deviation * float(np.abs(vector).max()), tolerance, tokens=tokens
+        )
         if len(line) * len(weights) > limit:
             raise TooManyNodes(
                 f"the fields vary in too many directions for the factorized method, which would "
@@ -84,7 +84,7 @@ def gaussian_rule(covariance: Array, tolerance: float, limit: int) -> GaussianRu
         nodes = (nodes[:, None, :] + steps).reshape(-1, len(values))
         weights = (weights[:, None] * line_weights).ravel()
     order = np.argsort(weights)
-    first = int(np.searchsorted(np.cumsum(weights[order]), DROPPED * tolerance))
+    first = int(np.searchsorted(np.cumsum(weights[order]), DROPPED * tolerance / math.sqrt(tokens)))
     kept = np.sort(order[first:])
     return GaussianRule(np.ascontiguousarray(nodes[kept].T), weights[kept])
 
@@ -96,28 +96,23 @@ def hermite_nodes(count: int) -> tuple[Array, Array]:
     return np.asarray(z, dtype=float), np.asarray(w) / float(w.sum())
 
 
-def line_rule(reach: float, tolerance: float, grain: float = 0.0) -> tuple[Array, Array]:
+def line_rule(reach: float, tolerance: float, *, tokens: int = 1) -> tuple[Array, Array]:
     """Nodes and weights for a standard normal z, to integrate functions of ``reach · z``.
 
-    Where the nodes are equidistant, ``reach`` times their distance is made a multiple of ``grain``.
+    They go so far out that √tokens times what is beyond is negligible.
     """
     count = _hermite_count(reach, tolerance)
     if count:
         return hermite_nodes(count)
-    step, half = _trapezoid(reach, tolerance)
-    # Rounded down, but for a step that hardly grows.
-    grains = math.floor(step * reach / grain + 0.15) if grain else 0
-    if grains:
-        finer = grains * grain / reach
-        step, half = finer, math.ceil(step * half / finer)
+    step, half = _trapezoid(reach, tolerance, tokens)
     line = np.linspace(-half * step, half * step, 2 * half + 1)
     mass = np.exp(-0.5 * line**2)
     return line, mass / float(mass.sum())
 
 
-def line_size(reach: float, tolerance: float) -> int:
+def line_size(reach: float, tolerance: float, *, tokens: int = 1) -> int:
     """The number of nodes of :func:`line_rule`."""
-    return _hermite_count(reach, tolerance) or 2 * _trapezoid(reach, tolerance)[1] + 1
+    return _hermite_count(reach, tolerance) or 2 * _trapezoid(reach, tolerance, tokens)[1] + 1
 
 
 def _hermite_count(reach: float, tolerance: float) -> int:
@@ -130,9 +125,9 @@ def _hermite_count(reach: float, tolerance: float) -> int:
     return 0
 
 
-def _trapezoid(reach: float, tolerance: float) -> tuple[float, int]:
+def _trapezoid(reach: float, tolerance: float, tokens: int) -> tuple[float, int]:
     """Step of the trapezoidal rule, and the number of steps on each side."""
     digits = math.log(1.0 / tolerance)
     # The error e^{−2πs/h} of the strip s = STRIP/reach, and e^{−2π²/h²} of the Gaussian itself.
     step = min(2 * math.pi * STRIP / (reach * digits), math.pi * math.sqrt(2 / digits))
-    return step, math.ceil(math.sqrt(2 * digits) / step)
+    return step, math.ceil(math.sqrt(2 * digits + math.log(tokens)) / step)

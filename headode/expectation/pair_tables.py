@@ -4,21 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 
 from headode._checks import Array
-from headode.expectation.gaussian_rule import TooManyNodes, law_tolerance, line_rule, once_each
-from headode.expectation.log_rates import (
-    Lattice,
-    averaged_functions,
-    clock_step,
-    clock_times,
-)
+from headode.expectation.gaussian_rule import LAW, TooManyNodes, line_rule
+from headode.expectation.log_rates import clock_step, clock_times
 from headode.expectation.threads import scratch
 from headode.kernels.generated.clock import average_tables
-from headode.kernels.lattice import BEFORE, WIDTH, shift
 from headode.kernels.load import Kernel
 
 # Multiplications in one of the about ten matrix products and tables: some seconds in all.
@@ -42,93 +35,7 @@ class PairTables:
     clocks: list[tuple[float, Array]]
 
 
-def shifted_tables(
-    means: Array,
-    covariances: Array,
-    windows: list[tuple[float, float]],
-    tolerance: float,
-    length: int,
-) -> PairTables:
-    """Tables of exponential scores, whose fields are shifts of a clock's logarithmic time.
-
-    With u_h = c_h ζ + r_h η and u_k = c_k ζ + r_k η', the averages over η and η' smooth the clocks'
-    functions; only the shared ζ needs nodes, and the smaller |c_h| and |c_k|, the fewer.
-    """
-    lattice = Lattice.of(tolerance)
-    needed = law_tolerance(tolerance, length)
-    shared = once_each(covariances, partial(_Shared.of, tolerance=needed, grain=lattice.step))
-    M = max(each.z.size for each in shared)
-    outer = np.array([_pad(each.weights, M, zero=True) for each in shared])
-    tables, clocks = [], []
-    for i, (begin, end) in enumerate(windows):
-        first = math.floor(begin / lattice.clock_step)
-        points = math.ceil(end / lattice.clock_step) - first + 1
-        _check_work(M * points**2, covariances)
-        shifts = [
-            (mean[i] + each.c[i] * _pad(each.z, M)) / lattice.step
-            for mean, each in zip(means, shared, strict=True)
-        ]
-        residuals = [float(each.residual[i]) for each in shared]
-        origin = first * lattice.stride
-        table = scratch(("pair", i), (len(means), 6, M, points))
-        _shift(lattice, shifts, residuals, origin, tolerance / length, table)
-        tables.append(table)
-        spacing = lattice.clock_step
-        clocks.append((spacing, clock_times(spacing * first, spacing, points)))
-    return PairTables(tables[0], tables[1], outer, clocks)
-
-
-@dataclass(frozen=True)
-class _Shared:
-    """What the fields of two heads share, c ζ, and what they have beside it.
-
-    Attributes:
-        c: (2,) factors with c_h c_k = Q_hk, the largest one as small as possible.
-        residual: (2,) standard deviations of the rest.
-        z: (M,) nodes of ζ.
-        weights: (M,).
-    """
-
-    c: Array
-    residual: Array
-    z: Array
-    weights: Array
-
-    @classmethod
-    def of(cls, covariance: Array, tolerance: float, grain: float) -> _Shared:
-        variances = np.maximum(np.diag(covariance), 0.0)
-        common = float(covariance[0, 1])
-        most = math.sqrt(min(abs(common), float(variances.min())))
-        c = np.full(2, most)
-        if most > 0:
-            c[int(np.argmax(variances))] = abs(common) / most
-        c[1] = math.copysign(c[1], common)
-        residual = np.sqrt(np.maximum(variances - c**2, 0.0))
-        return cls(c, residual, *line_rule(float(np.abs(c).max()), tolerance, grain))
-
-
-def _shift(
-    lattice: Lattice,
-    shifts: list[Array],
-    residuals: list[float],
-    origin: int,
-    tolerance: float,
-    tables: Array,
-) -> None:
-    """Fill one head's ``tables``; ``shifts`` and ``origin`` are in lattice steps."""
-    low = math.floor(min(float(each.min()) for each in shifts)) - BEFORE
-    high = math.floor(max(float(each.max()) for each in shifts)) + WIDTH
-    count = high - low + (tables.shape[-1] - 1) * lattice.stride
-    known: dict[float, Array] = {}
-    for places, residual, table in zip(shifts, residuals, tables, strict=True):
-        if residual not in known:
-            known[residual] = averaged_functions(
-                lattice, residual, np.zeros(1), tolerance, origin + low, count
-            )[0]
-        shift(known[residual], places - low, lattice.stride, table)
-
-
-def general_tables(
+def pair_tables(
     law_of: Kernel,
     means: Array,
     covariances: Array,
@@ -136,8 +43,8 @@ def general_tables(
     tolerance: float,
     length: int,
 ) -> PairTables:
-    """Tables of any score function, by nodes for one head's field and, given it, the other's."""
-    fields = _Fields.of(means, covariances, law_tolerance(tolerance, length))
+    """Tables by nodes for one head's field and, given it, the other's."""
+    fields = _Fields.of(means, covariances, LAW * tolerance, length)
     chains = math.ceil(math.log(2) / clock_step(tolerance))
     step = math.log(2) / chains
     points = [math.ceil((end - begin) / step) + 1 for begin, end in windows]
@@ -174,14 +81,14 @@ class _Fields:
     inner: Array  # (laws, J) weights
 
     @classmethod
-    def of(cls, means: Array, covariances: Array, tolerance: float) -> _Fields:
+    def of(cls, means: Array, covariances: Array, tolerance: float, tokens: int) -> _Fields:
         rows = []
         for mean, covariance in zip(means, covariances, strict=True):
             deviation = math.sqrt(max(float(covariance[0, 0]), 0.0))
             carried = float(covariance[0, 1]) / deviation if deviation > 0 else 0.0
             residual = math.sqrt(max(float(covariance[1, 1]) - carried**2, 0.0))
-            z, outer = line_rule(max(deviation, abs(carried)), tolerance)
-            r, inner = line_rule(residual, tolerance)
+            z, outer = line_rule(max(deviation, abs(carried)), tolerance, tokens=tokens)
+            r, inner = line_rule(residual, tolerance, tokens=tokens)
             one = mean[0] + deviation * z
             two = mean[1] + carried * z[:, None] + residual * r
             rows.append((one, two, outer, inner))

@@ -26,8 +26,6 @@ F = TypeVar("F", bound=Callable[..., object])
 WIDTH = 16
 BEFORE = WIDTH // 2 - 1  # lattice points to the left of the cell that holds a node
 LANES = 32
-# Fractions of a lattice step closer than this share an interpolation.
-SAME = 1e-9
 
 _PLACES = np.arange(WIDTH) - float(BEFORE)
 # The constant factors 1 / Π_{i≠j} (j − i) of Lagrange's polynomials.
@@ -181,39 +179,3 @@ def smooth(functions: Array, kernel: Array, spacing: int, smoothed: Array) -> No
             at = m * spacing
             for i in range(smoothed.shape[1]):
                 smoothed[k, i] += kernel[m] * functions[k, at + i]
-
-
-@_compiled
-def shift(functions: Array, places: Array, stride: int, tables: Array) -> None:
-    """What a clock contributes at shifted log-rates, interpolated between lattice points.
-
-    functions: (5, n); places: (M,) log-rates in lattice steps, from the functions' first point at
-    the clock's first time. Receives in tables (6, M, points), with u the log-rate: 1 − g, ∂_u g,
-    ∂_u² g, a g, ∂_u(a g), ∂_u²(a g).
-    """
-    line = np.zeros((4, functions.shape[1] - WIDTH + 1))
-    fraction = -1.0
-    for node in range(places.size):
-        left = math.floor(places[node] + SAME)
-        if abs(places[node] - left - fraction) > SAME:
-            fraction = places[node] - left
-            line[:] = 0.0
-            for w in range(WIDTH):
-                factor = _FACTORS[w]
-                for other in range(WIDTH):
-                    if other != w:
-                        factor *= fraction - _PLACES[other]
-                for k in range(4):
-                    for i in range(line.shape[1]):
-                        line[k, i] += factor * functions[k, i + w]
-        start = int(left) - BEFORE
-        for j in range(tables.shape[2]):
-            i = start + j * stride
-            rung = line[1, i]
-            twice = line[2, i]
-            tables[0, node, j] = line[0, i]
-            tables[1, node, j] = -rung
-            tables[2, node, j] = twice - rung
-            tables[3, node, j] = rung
-            tables[4, node, j] = rung - twice
-            tables[5, node, j] = rung - 3.0 * twice + line[3, i]

@@ -1,0 +1,119 @@
+"""Per-head softmax by the laws of the logarithmic ring times: no nodes (theory: ring times).
+
+A token with the exponential score u rings at a time e^T with T = log E − u, E a standard
+exponential. For Gaussian scores the characteristic function of the T of the heads is known, and
+with it all that a race is made of: their density, the probability n that they are later than x, and
+derivatives with respect to the means of the scores, which are factors −ik. On boxes that hold
+nearly all of the law these are Fourier series, the shorter the larger Q. The laws of the marked
+token, one for each component of the signal, are summed before anything is evaluated on the grid of
+times, so that many components cost little more than one.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headode._checks import Array
+from headode.expectation.gaussian_rule import TooManyNodes
+from headode.expectation.gradients import Gradients
+from headode.expectation.log_rates import clock_step
+from headode.expectation.threads import run_all
+from headode.kernels.one_clock import race_heads
+from headode.kernels.ring_laws import ring_laws
+from headode.kernels.two_clocks import overlap_pairs
+
+# Fractions of the tolerance: of the law, times the number of tokens, that boxes and series leave
+# out; of the spectrum that a grid does not see; of the integrals beyond the ends of a grid.
+LAW, UNSEEN, TAIL = 0.1, 0.01, 0.01
+# Entries of the series of two heads, times the points of the grid, in all pairs: above, a second
+# thread pays; and, for a single pair, some seconds.
+PARALLEL_WORK, LARGEST_WORK = 1 << 20, 1 << 32
+
+RingLaws = tuple[Array, Array, NDArray[np.int64], Array, Array]
+
+
+def race_series(
+    means: Array,
+    covariances: Array,
+    probabilities: Array,
+    race: tuple[int, float],
+    alpha: tuple[float, float],
+    tolerance: float,
+) -> Gradients:
+    """The races of all heads, each by itself, and of all pairs of heads.
+
+    Args:
+        means: (S + 1, H) of the shifted fields; row 0 of an unmarked token.
+        covariances: (S + 1, H, H).
+        probabilities: (S,) of the components of the signal.
+        race: L and ν, the rate of the null token.
+        alpha: α₁ and α₂ of −α₁ Σ_h E p_hε + ½ α₂ E Σ_l (Σ_h p_hl)², whose derivatives are returned.
+        tolerance: target absolute error.
+
+    Raises:
+        TooManyNodes: for scores whose standard deviation is in the thousands.
+    """
+    tokens, null = race
+    step = clock_step(tolerance)
+    laws = ring_laws(means, covariances, LAW * tolerance / tokens)
+    sums, first, single, *grids = race_heads(
+        laws,
+        covariances,
+        probabilities,
+        tokens,
+        null,
+        alpha,
+        # For two clocks nothing is wider than what strongly correlated scores take.
+        (step, 2.0 * step),
+        UNSEEN * tolerance,
+        TAIL * tolerance,
+    )
+    heads = means.shape[1]
+    points = int(grids[0].max())
+    work = int(laws[2].max()) ** 2 * points
+    if points == 0 or work > LARGEST_WORK:
+        raise TooManyNodes(
+            f"scores with a standard deviation of {math.sqrt(covariances.max()):.3g} take too long "
+            "by the factorized method (try method auto or a looser tolerance)"
+        )
+    total = Gradients.zero(*means.shape)
+    total.marked, total.squared = sums.sum(axis=1).tolist()
+    total.first += first
+    diagonal = np.arange(heads)
+    total.second[:, diagonal, diagonal] += single
+    total.nodes = int(grids[0].sum())
+    if heads > 1:
+        _add_pairs(total, laws, covariances, probabilities, tokens, grids, alpha[1], work)
+    return total
+
+
+def _add_pairs(
+    total: Gradients,
+    laws: RingLaws,
+    covariances: Array,
+    probabilities: Array,
+    tokens: int,
+    grids: list[Any],
+    alpha: float,
+    work: int,
+) -> None:
+    """Add the overlaps of all pairs of heads, and their derivatives."""
+    points = grids[0]
+    pairs = np.stack(np.tril_indices(len(points), -1), axis=1)
+    parts = 2 if work * len(pairs) > PARALLEL_WORK and len(pairs) > 1 else 1
+    first, second = np.zeros((parts, *total.first.shape)), np.zeros((parts, *total.second.shape))
+    overlaps = np.empty(len(pairs))
+    tasks = []
+    for part in range(parts):
+        cut = slice(part * len(pairs) // parts, (part + 1) * len(pairs) // parts)
+        results = overlaps[cut], first[part], second[part]
+        tasks.append((pairs[cut], laws, covariances, probabilities, tokens, *grids, *results))
+    run_all(overlap_pairs, tasks, parallel=parts > 1)
+    total.squared += 2.0 * float(overlaps.sum())
+    total.first += alpha * first.sum(axis=0)
+    total.second += alpha * second.sum(axis=0)
+    total.nodes += int((points[pairs[:, 0]] * points[pairs[:, 1]]).sum())

@@ -1,0 +1,124 @@
+"""Per-head softmax by the laws of the ring times, against nodes for every head's field."""
+
+import math
+
+import numpy as np
+import pytest
+from cases import random_signal
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.integrate import quad
+from scipy.special import loggamma
+
+import headode as ho
+from headode.expectation.factorized import Factorized
+from headode.kernels.ring_laws import ring_laws
+
+few = settings(max_examples=12, deadline=None)
+
+
+def largest_difference(one, two):
+    return max(abs(one.risk - two.risk), np.abs(one.G - two.G).max(), np.abs(one.C - two.C).max())
+
+
+def by_nodes(model, state, tolerance):
+    """The same race by nodes for the fields, which any score function can use."""
+    twin = Factorized(model, tolerance=tolerance)
+    twin._shifts = False
+    return twin(state)
+
+
+def by_ring_times(model, state, tolerance):
+    return Factorized(model, tolerance=tolerance)(state)
+
+
+def correlated(correlation, ratio=1.0):
+    """Two heads with this correlation and ratio of their deviations."""
+    M = np.zeros((2, 2))
+    M[0, 0], M[1, 0] = 1.5, 1.5 * ratio * correlation
+    rest = max(1.0 - correlation**2, 0.0)
+    return ho.OrderParameters(M, np.diag([0.0, (1.5 * ratio) ** 2 * rest]))
+
+
+@pytest.mark.parametrize("activation", ["softmax", "softmax1"])
+@pytest.mark.parametrize("ratio", [1.0, 0.3])
+@pytest.mark.parametrize("correlation", [0.0, 0.7, 0.99, 1.0 - 1e-6, 1.0, -0.9, -1.0])
+def test_every_correlation_of_two_heads(activation, correlation, ratio):
+    """Strong correlations make the overlap of two heads sharp along x − y; then the grid must not
+    follow the smooth races of single heads."""
+    model = ho.Model(3, 2, ho.Signal.sign_flips([1.0, 0.5], [0.5, 1.0]), activation)
+    state = correlated(correlation, ratio)
+    for tolerance in (1e-4, 1e-7):
+        mine = by_ring_times(model, state, tolerance)
+        assert largest_difference(mine, by_nodes(model, state, 1e-9)) < mine.error + 3e-9
+        assert mine.error <= tolerance
+
+
+@few
+@given(st.integers(0, 2**32 - 1), st.sampled_from([1, 2, 3, 7, 200]))
+def test_equals_nodes_on_random_states(seed, tokens):
+    """Mixtures, singular residuals, heads of very different size."""
+    rng = np.random.default_rng(seed)
+    heads, features = int(rng.integers(1, 4)), int(rng.integers(1, 3))
+    signal = random_signal(rng, features)
+    model = ho.Model(tokens, heads, signal, "softmax1" if tokens % 2 else "softmax")
+    factors = rng.normal(size=(heads, int(rng.integers(1, heads + 1))))
+    size = 10.0 ** rng.uniform(-2, 0.3, size=(heads, 1))
+    state = ho.OrderParameters(
+        size * rng.normal(size=(heads, features)), (size * factors) @ (size * factors).T
+    )
+    mine = by_ring_times(model, state, 1e-6)
+    assert largest_difference(mine, by_nodes(model, state, 1e-8)) < mine.error + 2e-8
+
+
+def test_every_digit_asked_for_is_gained():
+    """Geometric convergence: a tenth of the tolerance bounds the error all the way down, in a state
+    with three groups of heads."""
+    M = np.array([[2.0, 1.8], [2.1, 1.7], [1.9, -1.8], [0.2, 0.1]])
+    model = ho.Model(3, 4, ho.Signal.sign_flips([2.0, 0.0], [0.0, 1.8]), "softmax")
+    state = ho.OrderParameters(M, 1e-3 * np.eye(4))
+    evaluate = Factorized(model)
+    reference = evaluate._assemble(state, 1e-12)
+    for tolerance in np.geomspace(1e-3, 1e-9, 7):
+        terms = evaluate._assemble(state, tolerance)
+        assert largest_difference(terms, reference) < 0.1 * tolerance
+
+
+def test_characteristic_function_on_the_boxes():
+    means, variances = np.array([[0.3, -1.0], [2.0, 0.1]]), np.array([[0.5, 8.0], [0.0, 0.2]])
+    covariances = np.array([np.diag(row) for row in variances])
+    starts, bases, sizes, moduli, phases = ring_laws(means, covariances, 1e-9)
+    assert moduli.shape[1] == sizes.max() + 1
+    for h in range(2):
+        k = bases[h] * np.arange(moduli.shape[1])
+        log_gamma = loggamma(1.0 + 1j * k)
+        # Roundoff of an argument of up to some hundred.
+        np.testing.assert_allclose(moduli[h], np.exp(log_gamma.real), rtol=1e-12)
+        for s in range(2):
+            expected = np.exp(1j * (log_gamma.imag - k * (means[s, h] + starts[h])))
+            np.testing.assert_allclose(phases[h, s, 0], expected.real, atol=1e-12)
+            np.testing.assert_allclose(phases[h, s, 1], expected.imag, atol=1e-12)
+
+
+@pytest.mark.parametrize("variance", [1e-3, 0.5, 9.0, 400.0])
+def test_boxes_hold_the_ring_times(variance):
+    """P(T < start) and P(T > end), by integrals over the Gaussian, are below the tolerance, and
+    not by many orders: a box of twice the size costs eight times as much."""
+    tolerance, mean = 1e-7, 0.7
+    covariance = np.full((1, 1, 1), variance)
+    starts, bases, *_ = ring_laws(np.full((1, 1), mean), covariance, tolerance)
+    end = starts[0] + 2 * math.pi / bases[0]
+    deviation = math.sqrt(variance)
+
+    def average(function):
+        def weighted(z):
+            density = math.exp(-0.5 * z * z) / math.sqrt(2 * math.pi)
+            return function(math.exp(min(mean + deviation * z, 600.0))) * density
+
+        return quad(weighted, -12, 12, epsabs=1e-14, epsrel=1e-6, limit=400)[0]
+
+    early = average(lambda w: -math.expm1(-math.exp(starts[0]) * w))
+    late = average(lambda w: math.exp(-math.exp(end) * w))
+    assert early < tolerance
+    assert late < tolerance
+    assert early > 1e-3 * tolerance
