@@ -67,10 +67,18 @@ def run_all(function: Callable[..., Any], tasks: Iterable[tuple[Any, ...]], para
     """
     import numba
 
-    workers = int(numba.get_num_threads())
-    if not parallel or workers == 1:
-        for task in tasks:
+    tasks = list(tasks)
+    workers = min(int(numba.get_num_threads()), len(tasks)) if parallel else 1
+
+    def work(share: list[tuple[Any, ...]]) -> None:
+        for task in share:
             function(*task)
-        return
-    for future in [_pool(workers).submit(function, *task) for task in tasks]:
-        future.result()
+
+    # One share for this thread, and one message for each other one: a message for every task would
+    # cost as much as a small task.
+    others = [_pool(workers - 1).submit(work, tasks[i::workers]) for i in range(1, workers)]
+    try:
+        work(tasks[::workers])
+    finally:
+        for future in others:
+            future.result()
