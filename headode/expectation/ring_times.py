@@ -1,4 +1,4 @@
-"""Per-head softmax by the laws of the logarithmic ring times: no nodes (theory: ring times).
+"""Per-head softmax by the laws of the logarithmic ring times: no nodes (theory: tokens).
 
 A token with the exponential score u rings at a time e^T with T = log E − u, E a standard
 exponential. For Gaussian scores the characteristic function of the T of the heads is known, and
@@ -58,7 +58,6 @@ def race_series(
         TooManyNodes: for scores whose standard deviation is in the thousands.
     """
     tokens, null = race
-    step = clock_step(tolerance)
     laws = ring_laws(means, covariances, LAW * tolerance / tokens)
     sums, first, single, *grids = race_heads(
         laws,
@@ -67,8 +66,7 @@ def race_series(
         tokens,
         null,
         alpha,
-        # For two clocks nothing is wider than what strongly correlated scores take.
-        (step, 2.0 * step),
+        clock_step(tolerance),
         UNSEEN * tolerance,
         TAIL * tolerance,
     )

@@ -276,7 +276,7 @@ def race_heads(
     tokens: int,
     null: float,
     alpha: tuple[float, float],
-    steps: tuple[float, float],
+    step: float,
     left_out: float,
     cut: float,
 ) -> tuple[Array, Array, Array, NDArray[np.int64], Array, Array, Array]:
@@ -289,7 +289,7 @@ def race_heads(
         tokens: L.
         null: ν, the rate of the null token.
         alpha: α₁, α₂.
-        steps: a sufficient step of the grid whatever the scores, and the widest for two clocks.
+        step: of a grid that is fine enough whatever the scores.
         left_out: what a grid may leave out.
         cut: what lies beyond its ends.
 
@@ -306,8 +306,14 @@ def race_heads(
     first, second = np.empty((count, heads)), np.empty((count, heads))
     gradient, curvature = np.empty(count), np.empty(count)
     needed = np.empty(heads, dtype=np.int64)
+    spread = math.sqrt(1.0 + 2.0 * math.log(tokens))
     for h in range(heads):
         size = sizes[h, h] + 1
+        # Two clocks of strongly correlated scores are sharper along x − y than either race shows:
+        # as sharp as the law's highest frequency, times √(1 + 2 ln L) for the power of n, or, where
+        # that is less, as exponential clocks are at any score.
+        highest = spread * sizes[h].max() * bases[h]
+        widest = max(2.0 * step, 2.0 * math.pi / highest)
         sums[0, h], sums[1, h], grids[h, 0], grids[h, 1], needed[h] = _race(
             starts[h],
             bases[h],
@@ -318,7 +324,7 @@ def race_heads(
             tokens,
             null,
             alpha,
-            steps,
+            (step, widest),
             left_out,
             cut,
             gradient,

@@ -1,4 +1,4 @@
-"""The laws of the logarithmic ring times of exponential scores (theory: ring times).
+"""The laws of the logarithmic ring times of exponential scores (theory: tokens).
 
 A token with the score u rings at a time e^T, T = log E − u with E a standard exponential. If the
 scores of the heads are Gaussian with means a and covariance Q,
