@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
 from headode._checks import check_integer, check_number, check_option
-from headode.errors import ArgumentError
+from headode.errors import ArgumentError, ToleranceWarning
 from headode.expectation import closed_form_erf, closed_form_linear
-from headode.expectation.factorized import Factorized
+from headode.expectation.factorized import LARGEST_TOLERANCE, Factorized
 from headode.expectation.gaussian_rule import TooManyNodes
 from headode.expectation.quasi_monte_carlo import QuasiMonteCarlo
 from headode.expectation.terms import ExpectedUpdate
@@ -56,10 +57,13 @@ def expectation(
     if chosen == "quasi_monte_carlo":
         return sampled()
     if chosen == "factorized":
-        exact: Expectation = Factorized(model, tolerance=tolerance)
-        if noise:
-            exact = partial(_with_noise, exact, sampled(only_noise=True))
-        return exact if method == "factorized" else _Fallback(exact, sampled)
+        noisy = sampled(only_noise=True) if noise else None
+
+        def exact(reached: float) -> Expectation:
+            factorized = Factorized(model, tolerance=reached)
+            return factorized if noisy is None else partial(_with_noise, factorized, noisy)
+
+        return exact(tolerance) if method == "factorized" else _Fallback(exact, sampled, tolerance)
     module = CLOSED_FORMS[model.activation.name]
     closed = partial(module.expected_update, model, noise=noise)
     if not (noise and model.learns_value) or module.HAS_VALUE_NOISE:
@@ -94,20 +98,52 @@ def _with_noise(exact: Expectation, sampled: Expectation, state: OrderParameters
 
 
 class _Fallback:
-    """Factorized terms until a state takes too many nodes; from then on quasi-Monte-Carlo.
+    """Factorized terms; where a state takes too many nodes, at ten times the tolerance, and so on.
 
-    It does not go back, so that a trajectory changes its method at most once.
+    Pooled heads that vary in many directions soon reach less by sampling than by the loosest of
+    these, so quasi-Monte-Carlo comes last. It never goes back, so that a trajectory changes its
+    method a few times at most.
     """
 
-    def __init__(self, exact: Expectation, sampled: Callable[[], Expectation]) -> None:
-        self._current, self._sampled = exact, sampled
+    def __init__(
+        self,
+        exact: Callable[[float], Expectation],
+        sampled: Callable[[], Expectation],
+        tolerance: float,
+    ) -> None:
+        self._exact, self._sampled, self._tolerance = exact, sampled, tolerance
+        self._now = tolerance
+        self._current = exact(tolerance)
+        self._warned = False
 
     def __call__(self, state: OrderParameters) -> ExpectedUpdate:
-        try:
-            return self._current(state)
-        except TooManyNodes:
+        """The expected updates at this state.
+
+        Warns:
+            ToleranceWarning: once, if the tolerance was not reached.
+        """
+        while True:
+            try:
+                terms = self._current(state)
+                break
+            except TooManyNodes:
+                self._loosen()
+        if terms.error > self._tolerance and self._now > self._tolerance and not self._warned:
+            self._warned = True
+            text = (
+                f"The factorized method takes too many nodes for a tolerance of "
+                f"{self._tolerance:.1e} here; it reaches an error of {terms.error:.1e}."
+            )
+            warnings.warn(text, ToleranceWarning, stacklevel=3)
+        return terms
+
+    def _loosen(self) -> None:
+        if self._now < LARGEST_TOLERANCE:
+            self._now = min(10 * self._now, LARGEST_TOLERANCE)
+            self._current = self._exact(self._now)
+        else:
+            self._now = self._tolerance  # which sampling aims at, and warns of by itself
             self._current = self._sampled()
-            return self._current(state)
 
 
 def expected_update(

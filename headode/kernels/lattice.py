@@ -121,13 +121,20 @@ def collect(
                 second_sum += share[i, j] * potential[1, start + j]
             slope[i] = first_sum
             rest[i] = second_sum - first_sum
+        # Sums in scalars: into the arrays, their order would depend on where these are in memory.
         for h in range(shares.shape[0]):
+            total = 0.0
+            bent = 0.0
             for i in range(LANES):
-                gradient[h] += shares[h, base + i] * slope[i]
-                curvature[h, h] += lowered[h, base + i] * slope[i]
+                total += shares[h, base + i] * slope[i]
+                bent += lowered[h, base + i] * slope[i]
+            gradient[h] += total
+            curvature[h, h] += bent
             for k in range(h + 1):
+                total = 0.0
                 for i in range(LANES):
-                    curvature[h, k] += shares[h, base + i] * shares[k, base + i] * rest[i]
+                    total += shares[h, base + i] * shares[k, base + i] * rest[i]
+                curvature[h, k] += total
 
 
 @_compiled

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 import headode as ho
 from headode.activation import BUILTIN
+from headode.expectation.gaussian_rule import TooManyNodes
 
 NORMALIZED = tuple(n for n, a in BUILTIN.items() if a.normalization != "none")
 SIGNAL = ho.Signal.sign_flips([2, 0, 0], [0, 1.8, 1.2])
@@ -319,3 +320,21 @@ def test_risk_is_monotone_along_the_flow_of_long_sequences(activation):
     run = ho.integrate(model, state, time=10.0, count=8, tolerance=1e-6)
     assert np.diff(run.risk).max() <= 2 * run.expectation_error.max()
     assert run.attrs["expectation_method"] == "factorized"
+
+
+def test_where_rules_are_too_large_looser_ones_are_tried():
+    """Twelve heads with residuals of their own: still factorized, and honest about the error."""
+    rng = np.random.default_rng(0)
+    signs = np.array([[1, (-1) ** h, (-1) ** (h // 2)] for h in range(12)])
+    M = np.array([2.0, 1.8, 1.2]) * signs + 0.1 * rng.normal(size=(12, 3))
+    signal = ho.Signal.sign_flips([2.0, 0.0, 0.0], [0.0, 1.8, 1.2])
+    model = ho.Model(3, 12, signal, "bayes_softmax")
+    state = ho.OrderParameters(M, 1e-4 * np.eye(12))
+    with pytest.raises(TooManyNodes):
+        factorized(model, state, 1e-6)
+    with pytest.warns(ho.ToleranceWarning, match="takes too many nodes"):
+        terms = ho.expected_update(model, state, tolerance=1e-6)
+    assert terms.method == "factorized"
+    assert 1e-6 < terms.error < 1e-3
+    sampled = ho.expected_update(model, state, method="quasi_monte_carlo", tolerance=1e-3)
+    assert largest_difference(terms, sampled) < terms.error + sampled.error
