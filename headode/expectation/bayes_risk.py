@@ -9,6 +9,7 @@ import numpy as np
 
 from headode._checks import Array, check_integer, check_number
 from headode.errors import ToleranceWarning
+from headode.expectation.bayes_race import bayes_risk_by_race
 from headode.expectation.factorized import Factorized
 from headode.expectation.gaussian_rule import TooManyNodes
 from headode.expectation.nodes import REPLICATES, NodeSet, node_set
@@ -58,8 +59,14 @@ def bayes_risk_and_error(
     check_integer("seed", seed, 0)
     if model.signal.is_discrete:
         with suppress(TooManyNodes):
-            terms = Factorized(_bayes_model(model), tolerance=tolerance)(_support(model.signal))
+            student, state = bayes_student(
+                model.signal, model.tokens, label_noise=model.label_noise
+            )
+            terms = Factorized(student, tolerance=tolerance)(state)
             return terms.risk, terms.error
+    else:
+        with suppress(TooManyNodes):
+            return bayes_risk_by_race(model, tolerance)
     nodes = node_set(model.tokens, model.features, seed)
     totals = np.zeros(REPLICATES)
     error = np.inf
@@ -73,23 +80,23 @@ def bayes_risk_and_error(
     return 0.5 * float(means.mean()) + noise, error
 
 
-def _support(signal: Signal) -> OrderParameters:
-    """One head at each support point: M_s = θ^(s), no residual."""
-    return OrderParameters(signal.means, np.zeros((signal.components, signal.components)))
+def bayes_student(
+    signal: Signal, tokens: int, *, label_noise: float = 0.0
+) -> tuple[Model, OrderParameters]:
+    """The student that is Bayes-optimal for a discrete signal, with one head per support point.
 
-
-def _bayes_model(model: Model) -> Model:
-    """The student that is Bayes-optimal at the support, b_s = |θ^(s)|²/2 − log p_s."""
-    signal = model.signal
-    offset = 0.5 * (signal.means**2).sum(axis=1) - np.log(signal.probabilities)
-    return Model(
-        model.tokens,
-        signal.components,
+    ``M_s = θ^(s)``, ``R = 0`` and ``b_s = |θ^(s)|²/2 − log p_s``.
+    """
+    heads = signal.components
+    model = Model(
+        tokens,
+        heads,
         signal,
         "bayes_softmax",
-        offset=offset,
-        label_noise=model.label_noise,
+        offset=0.5 * (signal.means**2).sum(axis=1) - np.log(signal.probabilities),
+        label_noise=label_noise,
     )
+    return model, OrderParameters(signal.means, np.zeros((heads, heads)))
 
 
 def log_weight(signal: Signal, fields: Array) -> Array:

@@ -7,6 +7,7 @@ import pytest
 
 import headode as ho
 from headode.expectation import bayes_risk as module
+from headode.expectation.bayes_race import bayes_risk_by_race
 from headode.expectation.gaussian_rule import TooManyNodes
 
 
@@ -76,7 +77,37 @@ def test_longer_sequences_are_harder():
     assert risks[-1] < 0.5
 
 
+@pytest.mark.parametrize("name", SIGNALS)
+@pytest.mark.parametrize("tokens", [2, 5, 300])
+def test_race_over_teacher_fields(name, tokens):
+    """The race's error is honest, against other methods: another race, or sampling."""
+    model = ho.Model(tokens, 1, SIGNALS[name], label_noise=0.4)
+    risk, error = bayes_risk_by_race(model, 1e-5)
+    tight, small = bayes_risk_by_race(model, 1e-7)
+    assert error <= 1e-5
+    assert small <= 1e-7
+    assert abs(risk - tight) < error + small
+    if model.signal.is_discrete:
+        other, its_error = module.bayes_risk_and_error(model, tolerance=1e-7)
+        assert abs(tight - other) < small + its_error
+    else:
+        sampled, spread = by_sampling(model, 20_000, np.random.default_rng(tokens))
+        assert abs(tight - sampled) < 4 * spread
+
+
+def test_race_at_the_limits():
+    absent, certain = (ho.Signal.gaussian([0.0, 0.0], [s, 0.0]) for s in (0.0, 1e4))
+    assert bayes_risk_by_race(ho.Model(4, 1, absent), 1e-7)[0] == pytest.approx(0.375, abs=1e-7)
+    assert 0 < bayes_risk_by_race(ho.Model(4, 1, certain), 1e-5)[0] < 0.02
+    with pytest.raises(TooManyNodes):
+        bayes_risk_by_race(ho.Model(4, 1, ho.Signal.gaussian(np.zeros(9), 4.0)), 1e-6)
+
+
 def test_unreached_tolerance_is_said(monkeypatch):
+    def refuse(*_arguments):
+        raise TooManyNodes("for this test")
+
+    monkeypatch.setattr(module, "bayes_risk_by_race", refuse)
     monkeypatch.setattr("headode.expectation.nodes.LARGEST_NODES", 1 << 12)
     with pytest.warns(ho.ToleranceWarning, match="Bayes risk"):
         ho.bayes_risk(ho.Model(3, 1, SIGNALS["gaussian"]), tolerance=1e-9, seed=77)

@@ -1,0 +1,1 @@
+"""What attention can reach: Bayes-optimal attention, optimal risks, pruning."""
