@@ -7,7 +7,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
 
-from headode.plotting.phases import find_splits
+from headode.specialization.splits import find_splits
 
 # Output times of every run whose splits are dated.
 OUTPUTS = 120

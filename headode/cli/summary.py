@@ -6,9 +6,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from headode.specialization.reading import read_trajectory
+from headode.specialization.summary import summary_rows
+
 if TYPE_CHECKING:
     import xarray as xr
     from numpy.typing import NDArray
+
+    from headode.phase_diagrams.estimate import Estimate
 
 # Larger overlap matrices are cut off in the table; the file has all of it.
 MOST_HEADS = 16
@@ -31,6 +36,7 @@ def show_integration(run: xr.Dataset) -> None:
         )
     rows += _cost_rows(run, {"right_hand_side_evaluations": "right-hand sides"})
     _print_table(f"ODE until time {float(run['time'][-1]):g}", rows)
+    _print_table("Specialization", summary_rows(read_trajectory(run)))
 
 
 def show_simulation(ensemble: xr.Dataset) -> None:
@@ -43,6 +49,47 @@ def show_simulation(ensemble: xr.Dataset) -> None:
     rows += _overlap_rows(ensemble["M"].values[:, -1].mean(axis=0))
     rows += _cost_rows(ensemble, {"dimension": "dimension d", "runs": "runs"})
     _print_table(f"SGD until time {float(ensemble['time'][-1]):g}, mean over runs", rows)
+
+
+def show_diagram(diagram: xr.Dataset, seconds: float) -> None:
+    """Print how many points a phase diagram has, and what it cost."""
+    from headode.phase_diagrams.diagram import Status
+
+    status = diagram["status"].values
+    counts = {each: int((status == each).sum()) for each in Status}
+    rows = [("points", " × ".join(str(size) for size in status.shape))]
+    rows.append(("computed", str(counts[Status.COMPUTED] + counts[Status.FAILED])))
+    if counts[Status.FAILED]:
+        rows.append(("failed", str(counts[Status.FAILED])))
+    if counts[Status.INTERPOLATED]:
+        share = counts[Status.INTERPOLATED] / status.size
+        rows.append(("saved by refinement", f"{counts[Status.INTERPOLATED]} ({share:.0%})"))
+    warned = (diagram["message"].values != "") & (status == Status.COMPUTED)
+    if warned.any():
+        first = str(diagram["message"].values[warned][0])
+        rows.append(("with a warning", f"{int(warned.sum())}, the first: {first}"))
+    rows.append(("wall time", f"{seconds:.2f} s"))
+    _print_table("Phase diagram", rows)
+
+
+def show_estimate(estimate: Estimate) -> None:
+    """Print what a sweep will take."""
+    rows = [
+        ("points", str(estimate.points)),
+        ("seconds for each", f"{estimate.fastest:.3g} to {estimate.slowest:.3g}"),
+        (f"wall time, {estimate.workers} workers", _duration(estimate.seconds)),
+        ("memory of the workers", f"{estimate.memory / 2**30:.2f} GiB"),
+        ("largest size of the result", f"{estimate.stored / 2**20:.2g} MiB"),
+    ]
+    if estimate.failed:
+        rows.append(("probes that failed", str(estimate.failed)))
+    _print_table(f"Dry run, from {estimate.probes} points", rows)
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.1f} s"
+    return f"{seconds / 60:.3g} min" if seconds < 7200 else f"{seconds / 3600:.3g} h"
 
 
 def _mean_and_error(values: NDArray[np.float64]) -> str:

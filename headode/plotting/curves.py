@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headode._checks import Array
-from headode.plotting.runs import over_runs, standard_error
+from headode.specialization.runs import over_runs, standard_error
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from matplotlib.lines import Line2D
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 LONGEST_NAME = 40
+SEPARATOR = " · "
 # A row of the legend has room for so many heads; other entries are as wide as three of them.
 ENTRIES_IN_ROW, HEADS_IN_ROW, WIDE_ENTRY = 15, 12, 3
 
@@ -75,22 +76,34 @@ def draw_legend(axes: Axes, rows: Rows) -> None:
 
 def describe(dataset: xr.Dataset) -> str:
     """One line: the model, the signal and how it was trained."""
-    configuration = configuration_of(dataset)
-    model, training = configuration.get("model", {}), configuration.get("training", {})
-    parts = [_shortened(str(model.get("activation", "")))]
-    for symbol, value in (("L", model.get("tokens")), ("H", dataset.sizes["head"])):
-        if value is not None:
-            parts.append(f"${symbol} = {value}$")
-    parts.append(str(configuration["signal"]["kind"]).replace("_", " "))
-    if "label_noise" in model:
-        parts.append(rf"$\Delta = {model['label_noise']:g}$")
-    parts.append(_describe_rate(training.get("learning_rate")))
+    parts = [describe_sections(configuration_of(dataset))]
     if "run" in dataset.dims:
         dimension = dataset.attrs.get("dimension")
         parts.append("" if dimension is None else f"$d = {dimension}$")
         runs = dataset.sizes["run"]
         parts.append(f"{runs} runs" if runs > 1 else "one run")
-    return " · ".join(part for part in parts if part)
+    return SEPARATOR.join(part for part in parts if part)
+
+
+def describe_sections(configuration: Mapping[str, Any], without: Collection[str] = ()) -> str:
+    """The model, the signal and the training of a configuration, without some dotted keys."""
+
+    def has(key: str) -> bool:
+        section, name = key.split(".")
+        return key not in without and name in configuration.get(section, {})
+
+    model, training = configuration.get("model", {}), configuration.get("training", {})
+    parts = [_shortened(str(model["activation"])) if has("model.activation") else ""]
+    for symbol, name in (("L", "tokens"), ("H", "heads")):
+        if has(f"model.{name}"):
+            parts.append(f"${symbol} = {model[name]}$")
+    if has("signal.kind"):
+        parts.append(str(configuration["signal"]["kind"]).replace("_", " "))
+    if has("model.label_noise"):
+        parts.append(rf"$\Delta = {model['label_noise']:g}$")
+    if has("training.learning_rate"):
+        parts.append(_describe_rate(training["learning_rate"]))
+    return SEPARATOR.join(part for part in parts if part)
 
 
 def _head_handle(head: int) -> Artist:

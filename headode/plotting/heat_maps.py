@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from headode._checks import Array
-from headode.plotting.phases import Phase, computed_times
+from headode.plotting.phases import Phase
 from headode.plotting.style import SMALL, TEXT_WIDTH
 from headode.plotting.time_axis import time_text
+from headode.specialization.computed import computed_times
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -24,7 +24,7 @@ def trajectory_figure(dataset: xr.Dataset) -> Figure:
     On the left, the overlaps M_hf, one panel per feature, with the values that θ_f takes; on the
     right the risk and, where they are learned, the value and the offsets; below, the overlaps Q_hk
     of the heads at the start, in each phase and at the end. Phases are shaded and named
-    (rule: :mod:`headode.plotting.phases`).
+    (rule: :mod:`headode.specialization.splits`).
 
     Args:
         dataset: a trajectory without a ``run`` dimension; it may have stopped early (NaN).

@@ -16,8 +16,8 @@ from headode.plotting import (
     simulation_figure,
     trajectory_figure,
 )
-from headode.plotting.runs import standard_error
 from headode.plotting.style import QUIET, head_look
+from headode.specialization.runs import standard_error
 
 LONG = "long_" * 20 + "name"
 

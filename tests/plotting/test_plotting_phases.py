@@ -1,82 +1,20 @@
-"""When heads split, on trajectories whose splits are known."""
+"""Phases and moments of pictures, on trajectories whose splits are known."""
 
 from __future__ import annotations
 
 import itertools
 
-import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from staged_trajectories import cut_short, staged
 
 from headode.plotting.heat_maps import MOST_MAPS, choose_moments
-from headode.plotting.phases import ONSET, find_phases, find_splits
-
-
-def grid_spacing(dataset, date):
-    """Width of the interval of recorded times around a date."""
-    time = dataset["time"].values
-    after = int(np.searchsorted(time, date))
-    return time[after] - time[after - 1]
-
-
-@given(
-    first=st.floats(5.0, 60.0),
-    ratio=st.floats(1.5, 5.0),
-    heads=st.sampled_from([4, 5, 8]),
-    runs=st.sampled_from([0, 3]),
-    seed=st.integers(0, 99),
-)
-@settings(max_examples=25, deadline=None)
-def test_splits_are_dated_within_the_grid_spacing(first, ratio, heads, runs, seed):
-    dates = {3: first, 2: first * ratio}
-    # At five times the later date the spread has 1 − 3e-14 of its final value. The grid's spacing
-    # is h = 0.047 dates; around the crossing the spread grows with x''/x' = 1/date, so that linear
-    # interpolation errs by h²/8 = 3e-4 dates, and differences of 1e-4 between heads by less: both
-    # are far below a tenth of h.
-    dataset = staged(heads, splits=dates, time=5 * first * ratio, noise=1e-4, runs=runs, seed=seed)
-    found = find_splits(dataset)
-    assert [split.feature for split in found] == [3, 2]
-    for split in found:
-        exact = dates[split.feature]
-        assert abs(split.time - exact) <= 0.1 * grid_spacing(dataset, exact)
-
-
-@given(order=st.permutations(range(4)))
-@settings(max_examples=10, deadline=None)
-def test_order_of_heads_does_not_matter(order):
-    dataset = staged()
-    permuted = dataset.assign(M=dataset["M"].isel(head=list(order)).assign_coords(head=range(1, 5)))
-    assert [split.feature for split in find_splits(permuted)] == [2, 3]
-    dates = [[split.time for split in find_splits(each)] for each in (permuted, dataset)]
-    np.testing.assert_allclose(*dates, rtol=1e-12)
-
-
-def test_runs_that_choose_other_sides_split_at_the_same_time():
-    simulation = staged(runs=4, noise=1e-3)
-    flipped = simulation.copy(deep=True)
-    flipped["M"].values[::2] *= [1.0, -1.0, -1.0]
-    # The mean over these runs never splits, the median spread does.
-    assert np.abs(flipped["M"].mean("run").values[-1, :, 1]).max() < 0.01
-    dates = [[split.time for split in find_splits(each)] for each in (simulation, flipped)]
-    np.testing.assert_allclose(*dates, rtol=1e-12)
+from headode.plotting.phases import ONSET, find_phases
 
 
 @pytest.mark.parametrize("dataset", [staged(splits={}), staged(1, 3), staged(1, 1), staged(3, 1)])
-def test_nothing_splits(dataset):
-    assert find_splits(dataset) == ()
+def test_without_splits_there_is_one_phase_or_for_a_single_head_none(dataset):
     names = [phase.name for phase in find_phases(dataset)]
     assert names == ([] if dataset.sizes["head"] == 1 else ["unspecialized"])
-
-
-def test_excursion_and_return_is_not_the_split():
-    dataset = staged(2, 2, splits={2: 100.0}, time=1000.0, noise=0.0)
-    bump = 1.5 * np.exp(-(((dataset["time"].values - 10) / 3) ** 2))
-    dataset["M"].values[:, 0, 1] += bump
-    dataset["M"].values[:, 1, 1] -= bump
-    (split,) = find_splits(dataset)
-    assert abs(split.time - 100.0) <= grid_spacing(dataset, 100.0)
 
 
 def test_heads_that_differ_from_the_start_have_split_at_the_start():
