@@ -146,9 +146,7 @@ def _two_clock_error() -> float:
     law = load_token_law(BUILTIN["softmax"])
     windows = [(-28.0, 8.0)] * 2
     covariances = np.stack([Q, Q])
-    clocks = pair_gradients(
-        law, means, covariances, windows, np.ones(1), (2, 0.0), 1e-10, shifts=True
-    )
+    clocks = pair_gradients(law, means, covariances, windows, np.ones(1), (2, 0.0), 1e-10)
     error = abs(clocks.overlap - direct)
     assert error < 1e-8
     return error

@@ -69,7 +69,7 @@ def run_race(
         tolerance: target absolute error.
     """
     lattice = laws.lattice
-    clock = _Clock.covering(laws, length, tolerance)
+    clock = Clock.covering(laws, length, tolerance)
     spacing = lattice.clock_step
     sums = _rung(laws, clock.functions, lattice.stride, clock.points)
     table = _Table.of(sums, probabilities, length, np.exp(-null * clock.times), spacing)
@@ -85,10 +85,14 @@ def run_race(
 
 
 @dataclass(frozen=True)
-class _Clock:
+class Clock:
     """The clock's grid, x_j = (first + j) stride step, and its functions of x + y.
 
-    functions: for each law (channels, 5, n), from x_0 and the first lattice point of y.
+    Attributes:
+        first: index of x_0.
+        points: their number.
+        times: e^x.
+        functions: for each law (channels, powers + 1, n), from x_0 and the first point of y.
     """
 
     first: int
@@ -97,8 +101,8 @@ class _Clock:
     functions: list[Array]
 
     @classmethod
-    def covering(cls, laws: LogRates, length: int, tolerance: float) -> _Clock:
-        """From before any token has rung until none is left."""
+    def covering(cls, laws: LogRates, length: int, tolerance: float, powers: int = 4) -> Clock:
+        """From before any token has rung until none is left, with powers of a up to this one."""
         lattice, cut = laws.lattice, TAIL * tolerance
         stride, spacing = lattice.stride, lattice.clock_step
         lowest, highest = laws.span(cut / length**2)
@@ -111,7 +115,7 @@ class _Clock:
                 "factorized method (try method auto)"
             )
         count = (looks * LOOK + 1) * stride + laws.mass[0].shape[1]
-        functions = _functions(laws, cut / length, first * stride + laws.first, count)
+        functions = _functions(laws, cut / length, first * stride + laws.first, count, powers)
         missed = _rung(laws, functions, LOOK * stride, looks)[:, 0]
         begun = np.maximum((length - 1) * missed[0], missed[1:].max(axis=0)) >= cut
         with np.errstate(divide="ignore"):
@@ -133,13 +137,13 @@ def _rung(laws: LogRates, functions: list[Array], stride: int, points: int) -> A
     return sums
 
 
-def _functions(laws: LogRates, tolerance: float, low: int, count: int) -> list[Array]:
+def _functions(laws: LogRates, tolerance: float, low: int, count: int, powers: int) -> list[Array]:
     """The clock's functions for each law; laws with the same rule share them."""
     known: dict[int, Array] = {}
     for rule in laws.rules:
         if id(rule) not in known:
             known[id(rule)] = averaged_functions(
-                laws.lattice, rule.deviation, rule.zeta, tolerance, low, count
+                laws.lattice, rule.deviation, rule.zeta, tolerance, low, count, powers
             )
     return [known[id(rule)] for rule in laws.rules]
 

@@ -10,11 +10,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 
 from headode._checks import Array
 from headode.expectation.clock import run_race
+from headode.expectation.clock_noise import race_noise
 from headode.expectation.clock_pairs import PairGradients, pair_gradients
 from headode.expectation.common_mode import token_rule
 from headode.expectation.gaussian_rule import LAW, once_each
@@ -35,6 +37,8 @@ FINE, COARSE, SAFETY = 0.3, 3.0, 3.0
 # Roundoff below; above, the rules' error formulas do not apply.
 SMALLEST_TOLERANCE, LARGEST_TOLERANCE = 1e-11, 1e-3
 ROUNDOFF = 1e-12
+# Tolerance of the lattice and the clock's step for the noise, as a fraction of the others'.
+WIDER = 0.03
 # Along a trajectory the error is estimated anew at every so many evaluations, and kept in between.
 CHECK_EVERY = 8
 # Gaussian nodes of one law: beyond, the tensor rule is not worth its time.
@@ -42,17 +46,18 @@ LARGEST_NODES = 1 << 20
 
 
 class Factorized:
-    """Evaluates risk, G and C of one model with a normalized activation; not N.
+    """Evaluates risk, G and C of one model with a normalized activation; N of a pooled one.
 
     The first call estimates the error, and every eighth one after it; others repeat the last one.
 
     Args:
         model: its activation must be per head or pooled.
-        tolerance: target of the largest error of risk, G and C.
+        noise: also the learning-rate noise; only of a pooled activation.
+        tolerance: target of the largest error of any term.
     """
 
-    def __init__(self, model: Model, *, tolerance: float = 1e-6) -> None:
-        self._model = model
+    def __init__(self, model: Model, *, noise: bool = False, tolerance: float = 1e-6) -> None:
+        self._model, self._noise = model, noise
         self._tolerance = min(max(tolerance, SMALLEST_TOLERANCE), LARGEST_TOLERANCE)
         # Tightened where an error turns out too large, and left so for the rest of a trajectory.
         self._nominal = self._tolerance
@@ -63,7 +68,7 @@ class Factorized:
         self._scale = 1.0 / model.heads if model.activation.average else 1.0
 
     def __call__(self, state: OrderParameters) -> ExpectedUpdate:
-        """The expected updates at this state, without the learning-rate noise.
+        """The expected updates at this state; N is None unless asked for.
 
         Raises:
             TooManyNodes: if the fields of a pooled activation vary in too many directions.
@@ -92,9 +97,9 @@ class Factorized:
         model, signal = self._model, self._model.signal
         means, covariances = _field_laws(model, state)
         if model.tokens == 1 and model.activation.null == 0.0:
-            sums = self._certain(means)
+            sums = self._certain(state, means)
         elif model.activation.normalization == "pooled":
-            sums, _ = self._race(means, covariances, (state.m_v, state.q_v), tolerance)
+            sums = self._pooled(state, means, covariances, tolerance)
         else:
             sums = self._per_head(state, means, covariances, tolerance)
         weights = signal.probabilities
@@ -107,43 +112,66 @@ class Factorized:
         offset_gradient = -(weights @ sums.first[1:] + sums.first[0])
         if model.is_nishimori:
             C += np.diag(offset_gradient)
+        N = sums.noise
         symmetry = Symmetry.of(model, state)
         if symmetry:
             G, C = symmetry.project_rows(G), symmetry.project_matrix(C)
+            N = None if N is None else symmetry.project_matrix(N)
             offset_gradient = symmetry.project_heads(offset_gradient)
         level = 1.0 + model.label_noise**2
         return ExpectedUpdate(
             risk=0.5 * (level - 2 * state.m_v * sums.marked + state.q_v * sums.squared),
             G=G,
             C=C,
-            N=None,
+            N=N,
             marked_attention=sums.marked,
             squared_attention=sums.squared,
-            value_noise=None,
+            value_noise=sums.value_noise,
             offset_gradient=offset_gradient,
             error=0.0,
             method="factorized",
             nodes=sums.nodes,
         )
 
-    def _certain(self, means: Array) -> Gradients:
+    def _certain(self, state: OrderParameters, means: Array) -> Gradients:
         """A single token without a rival gets all the weight, whatever its score."""
-        weight = (
-            1.0
-            if self._model.activation.normalization == "pooled"
-            else self._scale * means.shape[1]
-        )
-        return replace(Gradients.zero(*means.shape), marked=weight, squared=weight**2)
+        heads = means.shape[1]
+        pooled = self._model.activation.normalization == "pooled"
+        weight = 1.0 if pooled else self._scale * heads
+        sums = replace(Gradients.zero(*means.shape), marked=weight, squared=weight**2)
+        if self._noise:
+            loss = 1.0 + self._model.label_noise**2 - 2 * state.m_v * weight
+            sums.noise = np.zeros((heads, heads))
+            sums.value_noise = (loss + state.q_v * weight**2) * weight**2
+        return sums
+
+    def _pooled(
+        self, state: OrderParameters, means: Array, covariances: Array, tolerance: float
+    ) -> Gradients:
+        """One race of all heads together."""
+        model, value = self._model, (state.m_v, state.q_v)
+        sums, laws, _ = self._race(means, covariances, value, tolerance)
+        if self._noise:
+            sums.noise, sums.value_noise = race_noise(
+                laws,
+                model.signal.probabilities,
+                (model.tokens, model.activation.null),
+                value,
+                model.label_noise,
+                tolerance,
+            )
+        return sums
 
     def _race(
         self, means: Array, covariances: Array, alpha: tuple[float, float], tolerance: float
-    ) -> tuple[Gradients, tuple[float, float]]:
+    ) -> tuple[Gradients, LogRates, tuple[float, float]]:
         """A race of rates Σ_h w_h, with derivatives with respect to the fields of the heads.
 
-        Also returns the logarithmic times between which it takes place.
+        Also returns the laws of the tokens and the logarithmic times between which it takes place.
         """
         model = self._model
-        lattice = Lattice.of(tolerance)
+        # The noise's powers of a clock are six at most, instead of two: its spectrum is wider.
+        lattice = Lattice.of(WIDER * tolerance if self._noise else tolerance)
         rule = partial(
             token_rule,
             tolerance=LAW * tolerance,
@@ -158,7 +186,7 @@ class Factorized:
         )
         first, second = laws.gradients(race.potentials)
         sums = Gradients(race.marked, race.squared, first, second, laws.y[0].size)
-        return sums, race.window
+        return sums, laws, race.window
 
     def _per_head(
         self, state: OrderParameters, means: Array, covariances: Array, tolerance: float
@@ -191,7 +219,7 @@ class Factorized:
         total = Gradients.zero(*means.shape)
         windows = []
         for h in range(H):
-            one, window = self._race(
+            one, _, window = self._race(
                 np.ascontiguousarray(means[:, [h]]),
                 np.ascontiguousarray(covariances[:, [h]][:, :, [h]]),
                 alpha,
@@ -230,14 +258,17 @@ class Factorized:
 
 def _distance(one: ExpectedUpdate, two: ExpectedUpdate) -> float:
     """The largest difference of two evaluations."""
-    return max(
-        abs(one.risk - two.risk),
-        abs(one.marked_attention - two.marked_attention),
-        abs(one.squared_attention - two.squared_attention),
-        float(np.abs(one.offset_gradient - two.offset_gradient).max()),
-        float(np.abs(one.G - two.G).max()),
-        float(np.abs(one.C - two.C).max()),
-    )
+    pairs: list[tuple[Any, Any]] = [
+        (one.risk, two.risk),
+        (one.marked_attention, two.marked_attention),
+        (one.squared_attention, two.squared_attention),
+        (one.offset_gradient, two.offset_gradient),
+        (one.G, two.G),
+        (one.C, two.C),
+    ]
+    if one.N is not None and two.N is not None:
+        pairs += [(one.N, two.N), (one.value_noise, two.value_noise)]
+    return max(float(np.abs(np.subtract(first, second)).max()) for first, second in pairs)
 
 
 def _field_laws(model: Model, state: OrderParameters) -> tuple[Array, Array]:

@@ -19,6 +19,8 @@ class Gradients:
         first: (S + 1, H); row 0 summed over the unmarked tokens, row s + 1 given component s.
         second: (S + 1, H, H).
         nodes: number of quadrature nodes used.
+        noise: (H, H) learning-rate noise N, if it was asked for.
+        value_noise: E[2ℓ Σ A²], likewise.
     """
 
     marked: float
@@ -26,6 +28,8 @@ class Gradients:
     first: Array
     second: Array
     nodes: int
+    noise: Array | None = None
+    value_noise: float | None = None
 
     @classmethod
     def zero(cls, laws: int, heads: int) -> Gradients:

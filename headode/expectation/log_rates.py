@@ -13,7 +13,7 @@ from headode._checks import Array
 from headode.expectation.common_mode import TokenRule
 from headode.expectation.gaussian_rule import hermite_nodes, line_size
 from headode.expectation.threads import run_all
-from headode.kernels.lattice import BEFORE, WIDTH, collect, deposit, smooth
+from headode.kernels.lattice import BEFORE, WIDTH, collect, collect_products, deposit, smooth
 from headode.kernels.load import Kernel
 
 # Of the lattice at a tolerance of 1e-10; WIDTH points interpolate with that power of it.
@@ -66,23 +66,29 @@ class Lattice:
         return self.step * math.sqrt(2 * math.log(1 / np.finfo(float).eps)) / math.pi
 
 
-def clock_functions(lattice: Lattice, low: float, count: int) -> Array:
-    """(5, count): 1 − g, a g, a² g, a³ g, a⁴ g with g = e^{−a}, a = e^s, s = (low + i) step."""
+def clock_functions(lattice: Lattice, low: float, count: int, powers: int = 4) -> Array:
+    """(powers + 1, count): 1 − g, a g, a² g, … with g = e^{−a}, a = e^s, s = (low + i) step."""
     s = lattice.step * (low + np.arange(count))
     a = np.exp(np.minimum(s, 6.0))  # beyond, g is zero to the last bit whatever a
     density = np.exp(-a)
-    functions = np.empty((5, count))
+    functions = np.empty((powers + 1, count))
     np.negative(np.expm1(-a), out=functions[0])
-    for k in range(1, 5):
+    for k in range(1, powers + 1):
         density = density * a
         functions[k] = density
     return functions
 
 
 def averaged_functions(
-    lattice: Lattice, deviation: float, zeta: Array, tolerance: float, low: int, count: int
+    lattice: Lattice,
+    deviation: float,
+    zeta: Array,
+    tolerance: float,
+    low: int,
+    count: int,
+    powers: int = 4,
 ) -> Array:
-    """(channels, 5, count) clock functions averaged over a Gaussian motion of the log-rate.
+    """(channels, powers + 1, count) clock functions averaged over a Gaussian motion.
 
     Channel i carries Lagrange's polynomial ℓ_i of the values ``zeta``: ∫dζ φ(ζ) ℓ_i(ζ) f(s + α ζ);
     with a single value ℓ is 1.
@@ -94,13 +100,15 @@ def averaged_functions(
         tolerance: target absolute error.
         low: index of the first lattice point.
         count: number of lattice points.
+        powers: the highest power of a.
     """
-    averaged = np.zeros((zeta.size, 5, count))
+    averaged = np.zeros((zeta.size, powers + 1, count))
     if deviation < lattice.smallest_deviation:
         # So many more nodes as Lagrange's polynomials need by themselves.
         nodes, weights = hermite_nodes(min(line_size(deviation, tolerance), 12) + zeta.size)
         for node, weight in zip(nodes, weights, strict=True):
-            functions = clock_functions(lattice, low + deviation * node / lattice.step, count)
+            shifted = low + deviation * node / lattice.step
+            functions = clock_functions(lattice, shifted, count, powers)
             averaged += weight * _lagrange(zeta, np.full(1, node))[:, :, None] * functions
         return averaged
     spacing, reach = _smoothing(lattice, deviation, zeta.size, tolerance)
@@ -108,7 +116,7 @@ def averaged_functions(
     line = np.linspace(-end, end, 2 * reach + 1)
     density = np.exp(-0.5 * line**2)
     density /= density.sum()
-    wide = clock_functions(lattice, low - reach * spacing, count + 2 * reach * spacing)
+    wide = clock_functions(lattice, low - reach * spacing, count + 2 * reach * spacing, powers)
     for channel, polynomial in zip(averaged, _lagrange(zeta, line), strict=True):
         smooth(wide, density * polynomial, spacing, channel)
     return averaged
@@ -235,6 +243,29 @@ class LogRates:
         upper = np.triu_indices(heads, 1)
         second[:, upper[0], upper[1]] = second[:, upper[1], upper[0]]
         return first, second
+
+    def products(self, potentials: list[Array]) -> Array:
+        """(laws, H, H) averages of functions of the log-rate times ∂_h y ∂_k y.
+
+        Args:
+            potentials: for each law (channels, B) the function on the lattice.
+        """
+        heads = self.shares[0].shape[2]
+        tasks: list[tuple[Any, ...]] = []
+        owners = []
+        for s, (y, shares) in enumerate(zip(self.y, self.shares, strict=True)):
+            weights = self.rules[s].fields.weights
+            for i in range(len(y)):
+                for cut in _cuts(y.shape[1]):
+                    nodes = y[i, cut], weights[cut], float(self.first), self.lattice.step
+                    received = np.zeros((heads, heads))
+                    tasks.append((*nodes, potentials[s][i], shares[i][0][:, cut], received))
+                    owners.append(s)
+        run_all(collect_products, tasks, sum(each.size for each in self.y) >= PARALLEL_NODES)
+        total = np.zeros((len(self.y), heads, heads))
+        for s, task in zip(owners, tasks, strict=True):
+            total[s] += task[-1]
+        return np.tril(total) + np.tril(total, -1).swapaxes(1, 2)
 
 
 def _cuts(count: int) -> list[slice]:

@@ -38,7 +38,8 @@ def expectation(
         noise: also compute the learning-rate noise N (and that of q_v).
         method: ``closed_form`` (linear and erf), ``factorized`` (normalized activations) or
             ``quasi_monte_carlo`` (all); ``auto`` takes the first of these that there is. The
-            learning-rate noise of factorized terms comes from quasi-Monte-Carlo nodes.
+            learning-rate noise of heads that normalize by themselves is from quasi-Monte-Carlo
+            nodes, unless there is a closed form.
         tolerance: target absolute error of the expected updates.
         seed: of the scrambles of quasi-Monte-Carlo nodes.
 
@@ -57,10 +58,11 @@ def expectation(
     if chosen == "quasi_monte_carlo":
         return sampled()
     if chosen == "factorized":
-        noisy = sampled(only_noise=True) if noise else None
+        pooled = model.activation.normalization == "pooled"
+        noisy = sampled(only_noise=True) if noise and not pooled else None
 
         def exact(reached: float) -> Expectation:
-            factorized = Factorized(model, tolerance=reached)
+            factorized = Factorized(model, noise=noise and pooled, tolerance=reached)
             return factorized if noisy is None else partial(_with_noise, factorized, noisy)
 
         return exact(tolerance) if method == "factorized" else _Fallback(exact, sampled, tolerance)

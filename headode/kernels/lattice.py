@@ -138,6 +138,42 @@ def collect(
 
 
 @_compiled
+def collect_products(
+    y: Array,
+    weights: Array,
+    first: float,
+    step: float,
+    potential: Array,
+    shares: Array,
+    products: Array,
+) -> None:
+    """Averages of a function of the log-rate times ∂_h y ∂_k y.
+
+    As :func:`collect`, with ``potential`` (B,) the function itself; adds to products (H, H; lower
+    triangle).
+    """
+    cell = np.empty(LANES, dtype=np.int64)
+    below = np.empty((WIDTH, LANES))
+    share = np.empty((LANES, WIDTH))
+    value = np.empty(LANES)
+    for base in range(0, y.size, LANES):
+        place = y[base : base + LANES] / step - first
+        _spread(place, weights[base : base + LANES], cell, below, share)
+        for i in range(LANES):
+            start = cell[i]
+            total = 0.0
+            for j in range(WIDTH):
+                total += share[i, j] * potential[start + j]
+            value[i] = total
+        for h in range(shares.shape[0]):
+            for k in range(h + 1):
+                total = 0.0
+                for i in range(LANES):
+                    total += shares[h, base + i] * shares[k, base + i] * value[i]
+                products[h, k] += total
+
+
+@_compiled
 def ring(mass: Array, functions: Array, stride: int, sums: Array) -> None:
     """Add Σ_b mass_b f_k(x_j + y_b) to ``sums`` (3, points), for the first three functions.
 
@@ -176,6 +212,29 @@ def answer(coefficients: Array, functions: Array, stride: int, potential: Array)
             potential[1, b] += (
                 e1 * f1 + (2.0 * e2 - e1) * f2 + (3.0 * e3 - e2) * f3 - e3 * functions[4, at + b]
             )
+
+
+@_compiled
+def moments(mass: Array, functions: Array, stride: int, sums: Array) -> None:
+    """Add Σ_b mass_b f_k(x_j + y_b) to ``sums`` (K, points); otherwise as :func:`ring`."""
+    for k in range(sums.shape[0]):
+        for j in range(sums.shape[1]):
+            at = j * stride
+            total = 0.0
+            for b in range(mass.size):
+                total += mass[b] * functions[k, at + b]
+            sums[k, j] += total
+
+
+@_compiled
+def respond(coefficients: Array, functions: Array, stride: int, potential: Array) -> None:
+    """Add Σ_jk c_k(x_j) f_k(x_j + y_b) to ``potential`` (B,); c and f are (K, …)."""
+    for k in range(coefficients.shape[0]):
+        for j in range(coefficients.shape[1]):
+            at = j * stride
+            factor = coefficients[k, j]
+            for b in range(potential.size):
+                potential[b] += factor * functions[k, at + b]
 
 
 @_compiled
