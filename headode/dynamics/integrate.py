@@ -105,6 +105,7 @@ def integrate(
         method=method,
         tolerance=tolerance,
         seed=seed,
+        smooth=True,
     )
     packing = Packing(model, Symmetry.of(model, state))
     rhs = RightHandSide(evaluate, packing, training)

@@ -18,6 +18,8 @@ from headode.model import Model
 from headode.order_parameters import OrderParameters
 
 METHODS = ("auto", "closed_form", "factorized", "quasi_monte_carlo")
+# Tolerance of factorized terms that are integrated over time: the fewest seconds, by measurement.
+SMOOTH = 1e-5
 CLOSED_FORMS = {"linear": closed_form_linear, "erf": closed_form_erf}
 
 Expectation = Callable[[OrderParameters], ExpectedUpdate]
@@ -30,6 +32,7 @@ def expectation(
     method: str = "auto",
     tolerance: float = 1e-6,
     seed: int = 0,
+    smooth: bool = False,
 ) -> Expectation:
     """A function from states to expected updates, to be called many times.
 
@@ -42,6 +45,9 @@ def expectation(
             nodes, unless there is a closed form.
         tolerance: target absolute error of the expected updates.
         seed: of the scrambles of quasi-Monte-Carlo nodes.
+        smooth: the terms will be integrated over time. Factorized ones then aim at ``SMOOTH`` at
+            least: looser rules are so different from one state to the next that integrators take
+            tens of times as many steps.
 
     Raises:
         ArgumentError: for an unknown method, or one that does not exist for the model.
@@ -65,7 +71,10 @@ def expectation(
             factorized = Factorized(model, noise=noise and pooled, tolerance=reached)
             return factorized if noisy is None else partial(_with_noise, factorized, noisy)
 
-        return exact(tolerance) if method == "factorized" else _Fallback(exact, sampled, tolerance)
+        aimed = min(tolerance, SMOOTH) if smooth else tolerance
+        if method == "factorized":
+            return exact(aimed)
+        return _Fallback(exact, sampled, tolerance, aimed)
     module = CLOSED_FORMS[model.activation.name]
     closed = partial(module.expected_update, model, noise=noise)
     if not (noise and model.learns_value) or module.HAS_VALUE_NOISE:
@@ -112,10 +121,11 @@ class _Fallback:
         exact: Callable[[float], Expectation],
         sampled: Callable[[], Expectation],
         tolerance: float,
+        aimed: float,
     ) -> None:
         self._exact, self._sampled, self._tolerance = exact, sampled, tolerance
-        self._now = tolerance
-        self._current = exact(tolerance)
+        self._now = aimed
+        self._current = exact(aimed)
         self._warned = False
 
     def __call__(self, state: OrderParameters) -> ExpectedUpdate:

@@ -11,6 +11,7 @@ import pytest
 import xarray as xr
 from typer.testing import CliRunner
 
+from headode import Model, Signal
 from headode.cli.main import app
 from headode.trajectory import trajectory_dataset
 
@@ -60,7 +61,7 @@ def trajectory() -> xr.Dataset:
             "expectation_error": np.full(3, 1e-8),
         },
         kind="integration",
-        configuration={},
+        configuration=Model(3, 2, Signal.one_hot([1.0, 2.0]), "linear").to_dict(),
         status="success",
         bayes_risk=0.2,
         right_hand_side_evaluations=17,

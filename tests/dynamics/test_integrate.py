@@ -254,3 +254,16 @@ def test_state_must_fit_the_model():
     known = ho.Model(3, 2, SIGNAL, "softmax")
     with pytest.raises(ho.ArgumentError, match="value is known"):
         ho.integrate(known, STATE.replace(m_v=0.5, q_v=0.5), time=1.0)
+
+
+def test_a_loose_tolerance_does_not_take_more_steps():
+    """Loose quadrature rules are so different from state to state that integrators stumble: the
+    staged example until t = 500 took 8940 right-hand sides at 1e-3, and 253 at 1e-5."""
+    signal = ho.Signal.sign_flips(mean=[2.0, 0.0, 0.0], amplitude=[0.0, 1.8, 1.2])
+    model = ho.Model(3, 4, signal, "bayes_softmax", label_noise=0.3)
+    state = ho.OrderParameters.random(4, 3, scale=0.01, seed=0)
+    loose, tight = (
+        ho.integrate(model, state, time=120.0, tolerance=tolerance) for tolerance in (1e-3, 1e-5)
+    )
+    key = "right_hand_side_evaluations"
+    assert loose.attrs[key] <= 1.5 * tight.attrs[key]
