@@ -1,0 +1,164 @@
+"""``headode stability``: the unspecialized state, its growth rates, and when heads will split."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from headode.cli.exits import exit_statuses
+from headode.cli.options import CommandLogLevelOption, ConfigArgument, ForceOption, QuietOption
+from headode.cli.session import Session
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from headode.config import Config
+
+KEYS = {"method": "expectation.method", "tolerance": "expectation.tolerance"}
+# Names of learned parts of the state, and what the table calls them.
+LEARNED = {"m_v": "value m_v", "r_v": "value's residual", "offset": "offset of every head"}
+
+
+def stability(
+    context: typer.Context,
+    config: ConfigArgument,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Result file (netCDF); by default only the tables."),
+    ] = None,
+    force: ForceOption = False,
+    quiet: QuietOption = False,
+    log_level: CommandLogLevelOption = None,
+) -> None:
+    """Find the unspecialized state, its growth rates, and when the heads will split.
+
+    The splits are predicted from the initial overlaps of the configuration, until the time to which
+    it would be integrated.
+    """
+    session = Session.of(context, quiet, log_level)
+    with exit_statuses(session):
+        from headode.cli.saving import check_file, save_result
+        from headode.config import load_config
+        from headode.trajectory import save_dataset
+
+        configuration = load_config(config)
+        target = None if output is None else check_file(output, force=force)
+        session.note(f"looking for the unspecialized state of {config}")
+        result = _analyze(configuration)
+        if target is not None:
+            save_result(lambda path: save_dataset(result, path, force=force), target)
+        if not session.quiet:
+            _show(configuration, result)
+        if target is not None:
+            session.say(f"Result: {target}")
+
+
+def _analyze(config: Config) -> xr.Dataset:
+    """Stability of the unspecialized state and, for several heads, the predicted splits."""
+    import xarray as xr
+
+    from headode.cli.arguments import naming_keys
+    from headode.stability.linear_stability import linear_stability
+    from headode.stability.specialization_prediction import predict_specialization
+    from headode.stability.unspecialized import unspecialized_state
+
+    model = config.build_model()
+    training = config.build_training()
+    arguments: dict[str, Any] = {
+        "learning_rate": training.learning_rate,
+        "value_learning_rate": training.value_learning_rate,
+        "offset_learning_rate": training.offset_learning_rate,
+        "batch_size": training.batch_size,
+        "weight_decay": training.weight_decay,
+        "method": config.expectation.method,
+        "seed": config.expectation.seed,
+    }
+    tolerance = config.expectation.tolerance
+    with naming_keys(config, KEYS):
+        state = unspecialized_state(model, **arguments, tolerance=tolerance)
+        result = linear_stability(model, state, **arguments, tolerance=tolerance)
+        if model.heads > 1:
+            time = float(config.output_times()[-1])
+            start = config.build_state()
+            predicted = predict_specialization(
+                model, start, **arguments, time=time, fixed_point=state
+            )
+            result = xr.merge([result, predicted], combine_attrs="override")
+            result.attrs["time"] = time
+    return result
+
+
+def _show(config: Config, result: xr.Dataset) -> None:
+    model = config.build_model()
+    rows: list[tuple[str, ...]] = [
+        ("M of every head", "".join(f"{entry:9.4f}" for entry in result["M"].values[0]))
+    ]
+    residual = float(result["R"].values[0, 0])
+    if residual > 0:
+        rows.append(("R of every head", f"{residual:9.4f}"))
+    rows += [
+        (label, f"{float(result[name].values.flat[0]):9.4f}")
+        for name, label in LEARNED.items()
+        if name in result
+    ]
+    rows.append(("drift", f"{result.attrs['drift']:.1e}"))
+    rows.append(("verdict", str(result.attrs["verdict"])))
+    task = f"{model.activation.name}, L = {model.tokens}, H = {model.heads}"
+    _print_table(f"Unspecialized state of {task}", None, rows)
+    _print_table("Growth rates", ("mode", "number", "rate", "error"), _rate_rows(result))
+    if "specialization_time" in result:
+        title = f"Splits predicted from the initial overlaps, until time {result.attrs['time']:g}"
+        columns = ("feature", "sets in at", "splits at", "rate then", "rate at fixed point")
+        _print_table(title, columns, _split_rows(result))
+
+
+def _rate_rows(result: xr.Dataset) -> list[tuple[str, ...]]:
+    rows: list[tuple[str, ...]] = []
+    for mode in range(result.sizes["mode"]):
+        each = result.isel(mode=mode)
+        error = float(each["error"])
+        rate = float(each["growth_rate"])
+        # Beyond its error a rate has no digits; 0 is what it may be.
+        shown = "0" if abs(rate) <= error else f"{rate:.6f}"
+        if float(each["frequency"]):
+            shown += f" ± {float(each['frequency']):.6f} i"
+        rows.append(
+            (str(each["name"].item()), str(int(each["multiplicity"])), shown, f"{error:.0e}")
+        )
+    return rows
+
+
+def _split_rows(result: xr.Dataset) -> list[tuple[str, ...]]:
+    rows: list[tuple[str, ...]] = []
+    for feature in result["feature"].values:
+        each = result.sel(feature=feature)
+        if float(each["final_spread"]) == 0:
+            continue
+        names = ("departure_time", "specialization_time", "departure_rate", "fixed_point_rate")
+        rows.append((str(int(feature)), *(_number(float(each[name])) for name in names)))
+    return rows
+
+
+def _number(value: float) -> str:
+    return "–" if value != value else f"{value:.4g}"
+
+
+def _print_table(title: str, columns: tuple[str, ...] | None, rows: list[tuple[str, ...]]) -> None:
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(
+        title=title,
+        title_justify="left",
+        box=SIMPLE_HEAD,
+        show_header=columns is not None,
+        min_width=len(title),
+    )
+    for column in columns or ("", ""):
+        table.add_column(column, no_wrap=True, overflow="ignore")
+    for row in rows:
+        table.add_row(*row)
+    Console(highlight=False).print(table)

@@ -1,0 +1,1 @@
+"""Fixed points of the dynamics, and when the heads leave them."""
