@@ -29,37 +29,22 @@ VALIDATION_KEYS = SIMULATION_KEYS | INTEGRATION_KEYS | {"simulation_method": "si
 
 def training_arguments(config: Config) -> dict[str, Any]:
     """Hyperparameters and recorded times, which the ODE and the simulation share."""
-    training = config.build_training()
-    if config.output.times is not None:
-        times: dict[str, Any] = {"times": config.output.times}
-    else:
-        times = {"time": config.training.time, **config.output.model_dump(exclude={"times"})}
+    experiment = config.experiment
     return {
-        **times,
-        "learning_rate": training.learning_rate,
-        "value_learning_rate": training.value_learning_rate,
-        "offset_learning_rate": training.offset_learning_rate,
-        "batch_size": training.batch_size,
-        "weight_decay": training.weight_decay,
+        **experiment.time_arguments(),
+        **experiment.training_arguments(),
         "configuration": config.to_dict(),
     }
 
 
 def integration_arguments(config: Config) -> dict[str, Any]:
     """What only the ODE needs."""
-    return {
-        "method": config.expectation.method,
-        "tolerance": config.expectation.tolerance,
-        "seed": config.expectation.seed,
-        "rtol": config.integrator.rtol,
-        "atol": config.integrator.atol,
-        "integrator": config.integrator.method,
-    }
+    return config.experiment.integration_arguments()
 
 
 def simulation_arguments(config: Config) -> dict[str, Any]:
     """What only the simulation needs."""
-    return config.simulation.model_dump()
+    return config.experiment.simulation_arguments()
 
 
 def validation_arguments(config: Config) -> dict[str, Any]:

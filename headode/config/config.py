@@ -22,11 +22,11 @@ from headode.config.schema import (
     TrainingSection,
 )
 from headode.errors import ConfigError
+from headode.experiment import Experiment
 from headode.model import Model
 from headode.order_parameters import OrderParameters
 from headode.signal import Signal
 from headode.training import Training
-from headode.trajectory import check_times, output_times
 
 
 class Config(Section):
@@ -72,40 +72,45 @@ class Config(Section):
         return config_error([must(key_path(key), requirement, value)], self._origin)
 
     @property
+    def experiment(self) -> Experiment:
+        """The sections that describe one integration or simulation, as they were given.
+
+        With the defaults of keys that apply, but without what follows from other keys.
+        """
+        given = self.model_dump(exclude_none=True, exclude={"phase_diagram"})
+        inapplicable = {
+            ("training", "value_learning_rate"): self.model.value != "learned",
+            ("training", "offset_learning_rate"): self.model.offset != "learned",
+            ("initial", "scale"): self.initial.M is not None,
+            ("initial", "seed"): self.initial.M is not None,
+            ("output", "count"): self.output.times is not None,
+            ("output", "spacing"): self.output.times is not None,
+        }
+        for (section, key), unused in inapplicable.items():
+            if unused:
+                del given[section][key]
+        return Experiment(given)
+
+    @property
     def signal_law(self) -> Signal:
         """The law P_θ."""
-        return Signal.from_dict(self.signal.model_dump(exclude_none=True))
+        return self.experiment.signal()
 
     def build_model(self) -> Model:
         """The model: task and student."""
-        return Model(signal=self.signal_law, **self.model.model_dump())
+        return self.experiment.model()
 
     def build_state(self) -> OrderParameters:
         """The state at t = 0, drawn at random unless M and R are given."""
-        explicit = self.initial.model_dump(exclude={"scale", "seed"}, exclude_none=True)
-        if explicit:
-            return OrderParameters(**explicit)
-        return OrderParameters.random(
-            self.model.heads,
-            self.signal_law.features,
-            scale=self.initial.scale,
-            seed=self.initial.seed,
-            learned_value=self.model.value == "learned",
-        )
+        return self.experiment.state()
 
     def build_training(self) -> Training:
         """The hyperparameters of SGD."""
-        given = self.training.model_dump(exclude={"time"})
-        if given["learning_rate"] == "gradient_flow":
-            given["learning_rate"] = None
-        return Training(**given)
+        return self.experiment.training()
 
     def output_times(self) -> Array:
         """(T,) recorded times in units of steps/d (gradient flow: η steps/d)."""
-        if self.output.times is not None:
-            return check_times(self.output.times)
-        assert self.training.time is not None  # checked when the configuration was made
-        return output_times(self.training.time, self.output.count, self.output.spacing)
+        return self.experiment.times()
 
     def to_dict(self) -> dict[str, Any]:
         """Everything that applies, defaults filled in, as plain data that can be loaded again."""
@@ -118,7 +123,7 @@ class Config(Section):
         unused = {"times"} if self.output.times is None else {"count", "spacing"}
         sections["output"] = self.output.model_dump(exclude=unused)
         if self.phase_diagram is not None:
-            sections["phase_diagram"] = self.phase_diagram.model_dump()
+            sections["phase_diagram"] = self.phase_diagram.model_dump(exclude_none=True)
         return sections
 
     def _training_dict(self, model: Model) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from headode._checks import check_array
-from headode.config.axes import check_axes
+from headode.config.axes import check_axes, check_sweep
 from headode.config.draft import Draft, Unsound
 from headode.config.faults import Fault, missing, must, refused
 from headode.config.origin import Document
@@ -197,4 +197,5 @@ CHECKS = (
     _check_times,
     _check_simulation,
     check_axes,
+    check_sweep,
 )

@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+from headode.config.axes import check_points
 from headode.config.config import Config
 from headode.config.consistency import inconsistencies
 from headode.config.draft import related
@@ -51,9 +52,15 @@ def _checked(document: Document, faults: list[Fault]) -> Config:
         fault for fault in structural_faults(document) if not _known(fault, faults, document)
     ]
     faults += inconsistencies(document, faults)
+    faults += check_points(document, faults, _faults_of)
     if faults:
         raise config_error(faults, document.origin)
     return Config.from_document(document)
+
+
+def _faults_of(document: Document) -> list[Fault]:
+    faults = structural_faults(document)
+    return faults + inconsistencies(document, faults)
 
 
 def _known(fault: Fault, known: list[Fault], document: Document) -> bool:

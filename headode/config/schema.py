@@ -22,13 +22,15 @@ Nonnegative = Annotated[float, Ge(0)]
 Measure = Literal[
     "final_risk",
     "excess_risk",
-    "specialization_time",
-    "specialized_features",
     "bayes_risk",
     "optimal_risk",
     "growth_rate",
-    "redundant_heads",
+    "specialization_time",
+    "specialization_times",
+    "specialized_features",
     "feature_order",
+    "redundant_heads",
+    "phase",
     "success_rate",
 ]
 
@@ -205,8 +207,18 @@ Axis = Annotated[
 ]
 
 
+class RefineSection(Section):
+    """Where a phase diagram of two axes is computed in full: along the boundaries of phases."""
+
+    measure: Measure = Field(description="tells phases apart; one of the measures")
+    threshold: float | None = Field(
+        None, description="a number has two phases, below this or not; else each value is one"
+    )
+    cell: Count | None = Field(None, description="steps of the grid along a coarse cell")
+
+
 class PhaseDiagramSection(Section):
-    """A sweep over configuration keys."""
+    """A sweep over configuration keys, for `headode phase-diagram`."""
 
     axes: Annotated[dict[str, Axis], MinLen(1)] = Field(
         description="for each swept dotted key (`signal.amplitude.1`: entry 1, counted from 0) "
@@ -214,4 +226,11 @@ class PhaseDiagramSection(Section):
     )
     measures: Annotated[list[Measure], MinLen(1)] = Field(
         ["final_risk"], description="what is measured at each point"
+    )
+    seeds: Count = Field(
+        1, description="initial states at each point, with seeds `initial.seed`, + 1, ..."
+    )
+    refine: RefineSection | None = Field(
+        None,
+        description="compute a part of the points only: {measure, threshold, cell}; two axes",
     )

@@ -7,21 +7,20 @@ import os
 import shutil
 import threading
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
 
+from headode._differences import shown_differences
 from headode._files import whole_file
-from headode.errors import ArgumentError, describe
+from headode.errors import ArgumentError
 from headode.simulation.ensemble import Measurement, RunRecords
 from headode.simulation.vectors import Overlaps
 
 IDENTITY_FILE = "simulation.json"
-# Differences named when a folder belongs to another simulation.
-MOST_DIFFERENCES = 3
 
 
 class Checkpoint:
@@ -44,11 +43,8 @@ class Checkpoint:
         if not is_checkpoint(self._folder):
             _create(self._folder, described)
         kept = json.loads((self._folder / IDENTITY_FILE).read_text(encoding="utf-8"))
-        differences = list(_differences(kept, described))
-        if differences:
-            shown = "; ".join(differences[:MOST_DIFFERENCES])
-            more = len(differences) - MOST_DIFFERENCES
-            shown += f"; and {more} more" if more > 0 else ""
+        shown = shown_differences(kept, described)
+        if shown:
             requirement = f"belong to the same simulation ({shown})"
             raise ArgumentError("checkpoint", requirement, str(self._folder))
 
@@ -115,13 +111,3 @@ def _measurement(values: Mapping[str, Any]) -> Measurement:
     return Measurement(
         Overlaps(**overlaps), float(values["risk"]), float(values["risk_standard_error"])
     )
-
-
-def _differences(kept: Any, asked: Any, key: str = "") -> Iterator[str]:
-    """Lines such as ``training.learning_rate: 1.0 there, 0.5 here``."""
-    if isinstance(kept, dict) and isinstance(asked, dict):
-        for name in dict.fromkeys([*kept, *asked]):
-            inner = f"{key}.{name}" if key else name
-            yield from _differences(kept.get(name), asked.get(name), inner)
-    elif kept != asked:
-        yield f"{key}: {describe(kept)} there, {describe(asked)} here"

@@ -292,6 +292,68 @@ ONE_FAULT = [
         "phase_diagram.axes.model.label_noise.start",
         ["> 0 with spacing log, but is 0.0"],
     ),
+    (
+        "phase_diagram",
+        "{axes: {model.heads: [1, 2, 0]}}",
+        "phase_diagram.axes.model.heads.2",
+        ["cannot be 0: model.heads must be an integer ≥ 1, but is 0"],
+    ),
+    (
+        "phase_diagram",
+        "{axes: {model.heads: [1, 2.5]}}",
+        "phase_diagram.axes.model.heads",
+        ["integers only, but is 2.5"],
+    ),
+    (
+        "phase_diagram",
+        "{axes: {model.label_noise: [0.1, 0.1]}}",
+        "phase_diagram.axes.model.label_noise",
+        ["no value twice"],
+    ),
+    (
+        "phase_diagram",
+        "{axes: {model.activation: [softmax, sofmtax]}}",
+        "phase_diagram.axes.model.activation.1",
+        ["cannot be sofmtax: model.activation must be one of softmax"],
+    ),
+    (
+        "phase_diagram",
+        "{axes: {model.label_noise: {start: -1.0, stop: 1.0, count: 3}}}",
+        "phase_diagram.axes.model.label_noise",
+        ["cannot be -1.0: model.label_noise must be a finite number ≥ 0"],
+    ),
+    (
+        "phase_diagram",
+        "{axes: {model.heads: [1, 40], simulation.dimension: [50, 43]}}",
+        "phase_diagram.axes",
+        ["cannot have the point model.heads = 40, simulation.dimension = 43: simulation.dimension"],
+    ),
+    (
+        "phase_diagram",
+        "{axes: {model.heads: [1], model.tokens: [1], model.label_noise: [1], initial.seed: [1], "
+        "initial.scale: [1]}}",
+        "phase_diagram.axes",
+        ["at most 4 axes"],
+    ),
+    ("phase_diagram", "{axes: {model.heads: [1]}, seeds: 0}", "phase_diagram.seeds", ["≥ 1"]),
+    (
+        "phase_diagram",
+        "{axes: {model.heads: [1]}, measures: [phase, phase]}",
+        "phase_diagram.measures",
+        ["none twice"],
+    ),
+    (
+        "phase_diagram",
+        "{axes: {model.heads: [1], model.tokens: [2]}, refine: {measure: phase}}",
+        "phase_diagram.refine.measure",
+        ["one of the measures (final_risk), but is 'phase'"],
+    ),
+    (
+        "phase_diagram",
+        "{axes: {model.heads: [1]}, refine: {measure: final_risk}}",
+        "phase_diagram.refine",
+        ["left out unless there are two axes of numbers"],
+    ),
     # what YAML has and a configuration does not
     ("model", "{tokens: 3, heads: !!python/object:os.x 2}", "model.heads", ["has the tag"]),
     ("model", "{tokens: &n 3, heads: *n}", "model.heads", ["an alias"]),

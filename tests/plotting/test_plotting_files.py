@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 import pytest
+import staged_trajectories
 from staged_trajectories import staged
 
 import headode as ho
@@ -121,7 +122,7 @@ assert figure.axes[1].get_facecolor() == (1, 1, 1, 1)
 
 
 def test_no_global_state_is_needed_or_left(tmp_path):
-    environment = os.environ | {"PYTHONPATH": os.path.dirname(__file__)}
+    environment = os.environ | {"PYTHONPATH": os.path.dirname(staged_trajectories.__file__)}
     environment.pop("DISPLAY", None)
     path = tmp_path / "there.png"
     command = [sys.executable, "-W", "error", "-c", CHECK_STATE, str(path)]

@@ -1,0 +1,1 @@
+"""Sweeps over parameters: independent points, reduced to measures, kept in a Zarr store."""

@@ -1,0 +1,229 @@
+"""A phase diagram on disk: a Zarr group that is valid at any moment.
+
+Nothing in it changes but chunks of arrays, and each chunk is a file that is replaced whole. The
+``status`` of points is written after their values: what it does not call computed does not count,
+whenever the process was killed. So whatever happens, points are there whole or not at all.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headode._differences import shown_differences
+from headode.errors import ArgumentError
+from headode.phase_diagrams.diagram import KIND, SUMMARIES, Diagram
+from headode.phase_diagrams.plan import Plan
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+# Points in a chunk: few files for a million points, and a file that is rewritten in a millisecond.
+CHUNK = 1024
+# zarr writes each chunk to such a file first; one is left behind when the process is killed.
+LEFTOVERS = "*.partial"
+
+
+class Store:
+    """A phase diagram on disk, open for writing by one process.
+
+    Use :func:`locked_store`.
+
+    Args:
+        path: of the Zarr group, which exists.
+        plan: of the sweep.
+    """
+
+    def __init__(self, path: Path, plan: Plan) -> None:
+        import zarr
+
+        self.path = path
+        self._single_seed = plan.seeds == 1
+        group: Any = zarr.open_group(path, mode="r+")
+        self._arrays: dict[str, Any] = dict(group.arrays())
+
+    def restore(self, diagram: Diagram) -> None:
+        """Let a diagram take over what is here."""
+        arrays = {name: self._read(name, array) for name, array in diagram.arrays.items()}
+        diagram.restore(arrays)
+        for leftover in self.path.rglob(LEFTOVERS):
+            leftover.unlink()
+
+    def write(self, diagram: Diagram, points: Iterable[int]) -> None:
+        """Write the chunks of some points, by flat index; their status last.
+
+        Raises:
+            OSError: if something cannot be written; what was here before still is.
+        """
+        shape = diagram.plan.shape
+        sides = chunk_sides(shape)
+        chunks = {
+            tuple(int(i) // side for i, side in zip(index, sides, strict=True))
+            for index in (np.unravel_index(point, shape) for point in points)
+        }
+        names = [name for name in diagram.arrays if name != "status"]
+        for name in (*names, "status"):
+            values = diagram.arrays[name]
+            for chunk in sorted(chunks):
+                box = tuple(slice(c * s, c * s + s) for c, s in zip(chunk, sides, strict=True))
+                self._write(name, box, values[box])
+
+    def finish(self, diagram: Diagram, dataset: xr.Dataset) -> None:
+        """Write what was not computed point by point: interpolated points, means and spreads."""
+        self.write(diagram, np.flatnonzero(~diagram.done).tolist())
+        for name in dataset.data_vars:
+            if str(name).endswith(SUMMARIES):
+                self._arrays[str(name)][...] = dataset[name].values
+
+    def _read(self, name: str, like: NDArray[Any]) -> NDArray[Any]:
+        values: NDArray[Any] = np.asarray(self._arrays[name][...])
+        return values.reshape(like.shape).astype(like.dtype)
+
+    def _write(self, name: str, box: tuple[slice, ...], values: NDArray[Any]) -> None:
+        if self._single_seed:
+            box, values = box[:-1], values.squeeze(axis=len(box) - 1)
+        self._arrays[name][box] = values
+
+
+def chunk_sides(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Sides of a chunk: whole rows of the last dimensions, as many as fit."""
+    sides, room = [], CHUNK
+    for size in reversed(shape):
+        sides.append(max(1, min(size, room)))
+        room //= sides[-1]
+    return tuple(reversed(sides))
+
+
+@contextmanager
+def locked_store(path: str | os.PathLike[str], plan: Plan, *, resume: bool) -> Iterator[Store]:
+    """The store of a sweep, made if it does not exist, while no other process has it.
+
+    Raises:
+        ArgumentError: if it exists (unless ``resume``), is of something else or of another sweep
+            (the message says in what they differ), is in use, or cannot be made.
+    """
+    from filelock import FileLock, Timeout
+
+    target = Path(path)
+    if not target.absolute().parent.is_dir():
+        raise ArgumentError("store", "be in an existing folder", str(target))
+    # Beside the store: within, it would be no part of a Zarr group. It stays, for it cannot be
+    # removed safely; the operating system unlocks it when a process ends, in whatever way.
+    lock = FileLock(target.absolute().with_name(f".{target.name}.lock"))
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise ArgumentError("store", "not be in use by another process", str(target)) from None
+    except OSError as error:
+        requirement = f"be in a folder that can be written ({error.strerror})"
+        raise ArgumentError("store", requirement, str(target)) from error
+    try:
+        if not os.path.lexists(target):
+            _create(target, plan)
+        elif not resume:
+            raise ArgumentError("store", "not exist yet (or be resumed)", str(target))
+        else:
+            check_identity(target, plan)
+        yield Store(target, plan)
+    finally:
+        lock.release()
+
+
+def is_diagram(path: Path) -> bool:
+    """Whether a path is a phase diagram on disk."""
+    return _kept_attributes(path).get("kind") == KIND
+
+
+def discard(path: Path) -> None:
+    """Remove a phase diagram.
+
+    Raises:
+        ArgumentError: if it is something else.
+    """
+    if not is_diagram(path):
+        raise ArgumentError("store", "be a phase diagram, to be removed", str(path))
+    shutil.rmtree(path)
+
+
+def check_identity(path: Path, plan: Plan) -> None:
+    """Refuse a store that another sweep has made."""
+    if not is_diagram(path):
+        raise ArgumentError("store", "be a phase diagram", str(path))
+    kept = json.loads(_kept_attributes(path)["identity"])
+    shown = shown_differences(kept, plan.identity())
+    if shown:
+        raise ArgumentError("store", f"belong to the same sweep ({shown})", str(path))
+
+
+def load_diagram(path: str | os.PathLike[str]) -> xr.Dataset:
+    """Read a phase diagram, finished or not, into memory.
+
+    Raises:
+        ArgumentError: if it is none.
+    """
+    import xarray as xr
+
+    source = Path(path)
+    if not is_diagram(source):
+        raise ArgumentError("file", "be a phase diagram (a Zarr group)", str(source))
+    with xr.open_zarr(source, chunks=None) as dataset:
+        loaded: xr.Dataset = dataset.load()
+    return loaded
+
+
+def _kept_attributes(path: Path) -> dict[str, Any]:
+    try:
+        attributes: dict[str, Any] = json.loads((path / ".zattrs").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return attributes
+
+
+def _create(target: Path, plan: Plan) -> None:
+    """Write an empty diagram, which appears whole or not at all."""
+    dataset = _with_plain_text(Diagram(plan).dataset())
+    sides = dict(
+        zip((*(axis.key for axis in plan.axes), "seed"), chunk_sides(plan.shape), strict=True)
+    )
+    encoding: dict[str, Any] = {
+        str(name): {
+            "chunks": tuple(sides.get(str(dim), dataset.sizes[dim]) for dim in variable.dims)
+        }
+        for name, variable in dataset.data_vars.items()
+    }
+    encoding["status"]["_FillValue"] = None
+    temporary = Path(tempfile.mkdtemp(dir=target.absolute().parent, prefix=f".{target.name}."))
+    try:
+        # Format 2: names in arrays have no settled form in format 3 yet.
+        dataset.to_zarr(temporary, mode="w", zarr_format=2, consolidated=True, encoding=encoding)
+        umask = os.umask(0)
+        os.umask(umask)
+        temporary.chmod(0o777 & ~umask)  # mkdtemp makes private folders
+        temporary.rename(target)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+
+
+def _with_plain_text(dataset: xr.Dataset) -> xr.Dataset:
+    """Texts as objects, which are written with any length; else they get the length of now."""
+    for name, variable in dataset.variables.items():
+        if variable.dtype.kind == "T":
+            dataset[name] = variable.astype(object)
+    return dataset
+
+
+def stored_bytes(plan: Plan) -> int:
+    """About how large the store becomes, without compression and text."""
+    numbers = sum(plan.features if measure.per_feature else 1 for measure in plan.measures)
+    return math.prod(plan.shape) * (8 * numbers + 1)
