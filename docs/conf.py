@@ -24,8 +24,9 @@ extensions = [
     "sphinx.ext.napoleon",
     # Puts MathJax beside the pages: they show formulas without a network.
     "sphinx-mathjax-offline",
+    "sphinx_gallery.gen_gallery",
 ]
-exclude_patterns = ["_build", "_generated"]
+exclude_patterns = ["_build", "_generated", "gallery"]
 myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 3
 
@@ -39,6 +40,21 @@ toc_object_entries_show_parents = "hide"
 napoleon_numpy_docstring = False
 # An attribute has its type and its description in one place, the class's own docstring.
 napoleon_use_ivar = True
+
+# Every script in the folder is a page: its docstring says what is claimed, its blocks measure it,
+# and its last one draws the picture. They all run at every build.
+sphinx_gallery_conf = {
+    "examples_dirs": "gallery",
+    "gallery_dirs": "auto_gallery",
+    "filename_pattern": r"\.py$",
+    "within_subsection_order": "FileNameSortKey",
+    "reset_modules": ("gallery_style.headode_style",),
+    "abort_on_example_error": True,
+    "download_all_examples": False,
+    "show_signature": False,
+    "write_computation_times": False,
+    "min_reported_time": 1e9,
+}
 
 html_theme = "furo"
 html_title = f"headode {__version__}"

@@ -1,6 +1,6 @@
 """Draw the figures of README and of the documentation, with the commands that they show.
 
-python docs/make_figures.py             about eight minutes on two cores
+python docs/make_figures.py             about fifteen minutes on two cores
 """
 
 from __future__ import annotations
@@ -11,7 +11,10 @@ import sys
 import tempfile
 from pathlib import Path
 
+import headode as ho
+
 IMAGES = Path(__file__).resolve().parent / "images"
+PHASE_DIAGRAMS = ("specialization_time", "excess_risk", "learning_rate", "tokens")
 
 
 def main() -> None:
@@ -22,6 +25,8 @@ def main() -> None:
         _staged_specialization(work)
         _sgd_against_ode(work)
         _staged_sgd(work)
+        _phase_diagrams(work)
+        _continuation()
 
 
 def _staged_specialization(work: Path) -> None:
@@ -41,6 +46,24 @@ def _staged_sgd(work: Path) -> None:
     _headode("validate", IMAGES.parent / "staged_sgd.yaml", "-o", work / "staged_report")
     for name in ("overlay", "scaling"):
         shutil.copy(work / "staged_report" / f"{name}.png", IMAGES / f"staged_sgd_{name}.png")
+
+
+def _phase_diagrams(work: Path) -> None:
+    configs = [_example(f"phase_{name}", work) for name in PHASE_DIAGRAMS]
+    for config in [*configs, IMAGES.parent / "phase_refined.yaml"]:
+        store = work / f"{config.stem}.zarr"
+        picture = IMAGES / f"{config.stem}.png"
+        _headode("phase-diagram", config, "-o", store, "--plot", picture, "--force")
+
+
+def _continuation() -> None:
+    def model_at(decay: float) -> tuple[ho.Model, dict[str, float]]:
+        signal = ho.Signal.sign_flips(mean=[1.0, 0.0, 0.0], amplitude=[0.0, 2.0, 1.2])
+        return ho.Model(tokens=3, heads=4, signal=signal), {"weight_decay": decay}
+
+    decays = [0.0, 0.02, 0.05, 0.08, 0.12, 0.16, 0.2, 0.24]
+    branch = ho.continue_states(model_at, decays, parameter="weight decay")
+    ho.plot(branch, IMAGES / "continuation.png", force=True)
 
 
 def _example(name: str, work: Path) -> Path:

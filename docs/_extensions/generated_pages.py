@@ -22,7 +22,7 @@ def write_pages(app: Sphinx) -> None:
 
 def commands() -> str:
     """The help texts, one section a command."""
-    names = [command.callback.__name__ for command in command_line.registered_commands]
+    names = [command.name for command in command_line.registered_commands]
     sections = [f"## `headode {name}`\n\n{_help(name)}" for name in names]
     return "\n".join([f"## `headode`\n\n{_help()}", *sections])
 

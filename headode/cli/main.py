@@ -17,9 +17,13 @@ from headode.cli.example import example
 from headode.cli.exits import STATUSES, Status
 from headode.cli.integrate import integrate
 from headode.cli.options import LogLevel, LogLevelOption, QuietOption
+from headode.cli.phase_diagram import phase_diagram
 from headode.cli.plot import plot
+from headode.cli.prune import prune
+from headode.cli.risk import risk
 from headode.cli.session import Session
 from headode.cli.simulate import simulate
+from headode.cli.stability import stability
 from headode.cli.validate import validate
 
 app = typer.Typer(
@@ -66,8 +70,18 @@ def _options(
     context.obj = Session(quiet, log_level)
 
 
-for command in (integrate, simulate, validate, plot, example):
-    app.command()(command)
+for command in (
+    integrate,
+    simulate,
+    validate,
+    phase_diagram,
+    risk,
+    stability,
+    prune,
+    plot,
+    example,
+):
+    app.command(command.__name__.replace("_", "-"))(command)
 
 
 def run() -> None:

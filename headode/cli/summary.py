@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from textwrap import shorten
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -66,7 +67,7 @@ def show_diagram(diagram: xr.Dataset, seconds: float) -> None:
         rows.append(("saved by refinement", f"{counts[Status.INTERPOLATED]} ({share:.0%})"))
     warned = (diagram["message"].values != "") & (status == Status.COMPUTED)
     if warned.any():
-        first = str(diagram["message"].values[warned][0])
+        first = shorten(str(diagram["message"].values[warned][0]), 50, placeholder=" ...")
         rows.append(("with a warning", f"{int(warned.sum())}, the first: {first}"))
     rows.append(("wall time", f"{seconds:.2f} s"))
     _print_table("Phase diagram", rows)

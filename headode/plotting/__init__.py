@@ -10,39 +10,49 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from headode.plotting.continuation import continuation_figure
     from headode.plotting.deviations import deviation_figure
     from headode.plotting.natural import plot
     from headode.plotting.overlay import overlay_figure
-    from headode.plotting.phases import find_phases, find_splits
+    from headode.plotting.phase_diagram import phase_diagram_figure
+    from headode.plotting.phases import find_phases
+    from headode.plotting.pruning import pruning_figure
     from headode.plotting.report_figures import report_figures
     from headode.plotting.save import save_figure
     from headode.plotting.scaling import scaling_figure
     from headode.plotting.simulation import simulation_figure
+    from headode.plotting.stability import stability_figure
     from headode.plotting.trajectory import trajectory_figure
 
 _HOME = {
+    "continuation_figure": "headode.plotting.continuation",
     "deviation_figure": "headode.plotting.deviations",
     "find_phases": "headode.plotting.phases",
-    "find_splits": "headode.plotting.phases",
     "overlay_figure": "headode.plotting.overlay",
+    "phase_diagram_figure": "headode.plotting.phase_diagram",
     "plot": "headode.plotting.natural",
+    "pruning_figure": "headode.plotting.pruning",
     "report_figures": "headode.plotting.report_figures",
     "save_figure": "headode.plotting.save",
     "scaling_figure": "headode.plotting.scaling",
     "simulation_figure": "headode.plotting.simulation",
+    "stability_figure": "headode.plotting.stability",
     "trajectory_figure": "headode.plotting.trajectory",
 }
 
 __all__ = [
+    "continuation_figure",
     "deviation_figure",
     "find_phases",
-    "find_splits",
     "overlay_figure",
+    "phase_diagram_figure",
     "plot",
+    "pruning_figure",
     "report_figures",
     "save_figure",
     "scaling_figure",
     "simulation_figure",
+    "stability_figure",
     "trajectory_figure",
 ]
 

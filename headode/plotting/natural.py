@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from headode import plotting as figures
 from headode.errors import ArgumentError, one_of
+from headode.phase_diagrams.store import is_diagram, load_diagram
 from headode.plotting.save import check_figure_path, save_figure
 from headode.trajectory import check_writable, load_dataset
 
@@ -20,6 +21,10 @@ FIGURES = {
     "integration": "trajectory_figure",
     "simulation": "simulation_figure",
     "comparison": "deviation_figure",
+    "phase_diagram": "phase_diagram_figure",
+    "pruning": "pruning_figure",
+    "stability": "stability_figure",
+    "continuation": "continuation_figure",
 }
 
 
@@ -33,8 +38,8 @@ def plot(
 
     Args:
         result: a dataset of :func:`headode.integrate` or :func:`headode.simulate`, the ``data`` of
-            a report of :func:`headode.validate`, the path of a file with one of these, or the
-            folder of a saved report (theory and simulation over each other).
+            a report of :func:`headode.validate`, a phase diagram, the path of a file or store with
+            one of these, or the folder of a saved report (theory and simulation over each other).
         output: where to save the figure too (png, pdf or svg); None: nowhere.
         force: overwrite an existing ``output``.
 
@@ -48,7 +53,7 @@ def plot(
         check_writable(check_figure_path(output), force=force)
     if isinstance(result, str | os.PathLike):
         path = Path(result)
-        figure = _draw_report(path) if path.is_dir() else _draw(load_dataset(path))
+        figure = _draw_folder(path) if path.is_dir() else _draw(load_dataset(path))
     else:
         figure = _draw(result)
     if output is not None:
@@ -69,7 +74,9 @@ def _draw(dataset: xr.Dataset) -> Figure:
     return figure
 
 
-def _draw_report(folder: Path) -> Figure:
-    """Draw the theory and the simulation of a saved report."""
+def _draw_folder(folder: Path) -> Figure:
+    """Draw a phase diagram, or the theory and the simulation of a saved report."""
+    if is_diagram(folder):
+        return _draw(load_diagram(folder))
     theory = load_dataset(folder / "theory.nc")
     return figures.overlay_figure(theory, load_dataset(folder / "simulation.nc"))

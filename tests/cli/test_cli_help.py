@@ -11,7 +11,17 @@ import pytest
 
 from headode import __version__
 
-COMMANDS = ("integrate", "simulate", "validate", "plot", "example")
+COMMANDS = (
+    "integrate",
+    "simulate",
+    "validate",
+    "phase-diagram",
+    "risk",
+    "stability",
+    "prune",
+    "plot",
+    "example",
+)
 Invoke = Callable[..., Any]
 
 

@@ -26,14 +26,14 @@ def test_readme_has_two_commands_of_one_line() -> None:
     blocks = re.findall(r"```sh\n(.*?)```", quick_start, re.DOTALL)
     assert [block.count("\n") for block in blocks] == [1, 1]
     assert "'.[test]'" in blocks[1]
-    assert blocks[1].strip().endswith("-m pytest")
+    assert " -m pytest" in blocks[1]
 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/command-line.md"])
 def test_every_command_is_listed(page: str) -> None:
     text = (ROOT / page).read_text(encoding="utf-8")
     listed = re.findall(r"^\| `headode ([\w-]+)", text, re.MULTILINE)
-    assert listed == [command.callback.__name__ for command in app.registered_commands]
+    assert listed == [command.name for command in app.registered_commands]
 
 
 def test_docstrings_refer_to_sections_of_the_theory_page() -> None:
