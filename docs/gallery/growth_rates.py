@@ -53,7 +53,7 @@ for activation, values in kappa.items():
 
 # %%
 # The same :math:`\kappa` by its formula, an expectation over the three scores of identical heads
-# (:ref:`theory <specialization-growth-of-head-differences>`), with a Gauss-Hermite rule.
+# (:doc:`theory </theory>`), with a Gauss-Hermite rule.
 
 nodes, weights = np.polynomial.hermite_e.hermegauss(40)
 scores = 2.0 * np.stack(np.meshgrid(nodes, nodes, nodes, indexing="ij"), axis=-1) + [4.0, 0.0, 0.0]
@@ -99,7 +99,7 @@ for panel, activation in zip(panels, activations, strict=True):
         look = head_look(i)
         panel.plot(reach, np.polyval(line, reach), color=look.color, linewidth=0.8)
         panel.plot(variances, values, look.marker, color=look.color, label=where)
-    panel.set(title=f"`{activation}`", xlim=reach, xlabel=r"$\mathrm{Var}\,\theta_f$")
-panels[0].set_ylabel(r"growth rate $\lambda_f$ ($d$/$\eta$ steps)")
+    panel.set(title=activation, xlim=reach, xlabel=r"$\mathrm{Var}\,\theta_f$")
+panels[0].set_ylabel(r"growth rate $\lambda_f$ ($d/\eta\,$steps)")
 panels[0].legend(loc="upper left")
 plt.show()

@@ -53,7 +53,8 @@ def predicted(name):
     return np.array([prediction[name].values for prediction in predictions])
 
 
-integrated = np.array([[date(run, *pair) for pair in zip(features, half)] for run in runs])
+levels = list(zip(features, half, strict=True))
+integrated = np.array([[date(run, feature, level) for feature, level in levels] for run in runs])
 times, formula = predicted("specialization_time"), predicted("fixed_point_time")
 print("overlaps  feature  integrated  predicted  formula")
 for i, scale in enumerate(scales):
@@ -112,14 +113,16 @@ for f, feature in enumerate(features):
     spread = runs[-1]["M"].sel(feature=feature).std("head").values
     right.plot(time, spread, color=look.color, label=f"feature {feature}")
     right.plot(times[-1, f], half[f], look.marker, color=look.color)
-for origin, level, slope, length, text in (
-    (5, 3e-4, before, 110, r"$\lambda_2$"),
-    (5, 2.2e-5, later, 140, r"$\lambda_3$"),
-    (330, 5e-3, after_split, 230, "after the\nfirst split"),
+# Slopes to compare with, each beside its curve.
+for start, level, slope, length, text in (
+    (65, 4e-3, before, 65, r"$\lambda_2$"),
+    (20, 3e-5, later, 110, r"$\lambda_3$"),
+    (300, 4e-3, after_split, 200, r"$\lambda_3$ after the first split"),
 ):
-    span = np.array([origin, origin + length])
-    right.plot(span, level * np.exp(slope * (span - origin)), color=QUIET, linewidth=0.8)
-    right.annotate(text, (span.mean(), level * np.exp(slope * length / 2)), color=QUIET)
+    span = np.array([0, length])
+    right.plot(start + span, level * np.exp(slope * span), color=QUIET, linewidth=0.8)
+    middle = (start + 0.5 * length + 20, level * np.exp(0.5 * slope * length))
+    right.annotate(text, middle, color=QUIET, va="top")
 right.set(yscale="log", xlim=(0, 1000), xlabel=r"time $t$ ($\eta$ steps/$d$)")
 right.set(ylabel="spread of $M_{hf}$ over heads")
 right.legend(loc="lower right")
