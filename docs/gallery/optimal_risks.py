@@ -6,10 +6,10 @@ Which attention can do best, and how well
 the Bayes risk at every signal strength; ``softmax1`` with an offset comes next, then ``softmax``,
 and linear attention is last.
 
-**True under conditions.** It is true of all three signals and of all strengths if ``softmax1``
-learns its offset, and if it is given one: with a fixed offset ``softmax`` does better at weak
-signals, and with none ``softmax1`` is worse than linear attention on two of the three signals, and
-worse there than no attention at all, 1/2, for most strengths. What is gained differs a lot:
+**True under conditions.** It is true of all three signals, whose points are equally likely, and of
+all strengths, if ``softmax1`` learns its offsets. With a fixed offset ``softmax`` does better at
+weak signals. With none ``softmax1`` is worse than linear attention on two of the three signals, and
+there, at most strengths, worse than no attention at all, 1/2. How much is gained differs:
 ``softmax`` makes next to nothing of a flipped sign beside a mean.
 """
 
@@ -70,8 +70,9 @@ for signal in signals:
     print(f"  {'Bayes risk':24}" + "".join(f"{value:8.4f}" for value in bayes[signal]))
 
 # %%
-# Free offsets are never worse than ``softmax``, whose risk they reach at an offset of
-# :math:`-\infty`, and they are better by the following.
+# Learned offsets can make ``softmax1`` a single head of ``softmax``, with one offset at
+# :math:`-\infty` and the others at :math:`\infty`. They do better than all of its heads together,
+# by:
 
 for signal in signals:
     gain = risk[signal, "softmax"] - risk[signal, "softmax1, learned offset"]
