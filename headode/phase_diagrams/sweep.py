@@ -50,6 +50,7 @@ class Sweep:
     live: LiveCallback | None = None
     _queue: deque[int] = field(default_factory=deque)
     _running: dict[Future[TaskResult], list[int]] = field(default_factory=dict)
+    _unwritten: set[int] = field(default_factory=set)
     _done: int = 0
     _seconds: float = 0.0  # of a point, on average over the latest tasks
     _deaths: int = 0
@@ -114,31 +115,34 @@ class Sweep:
         return max(1, min(int(TASK_SECONDS / self._seconds), fair, len(self._queue)))
 
     def _keep_finished(self) -> None:
-        """Take over and write what has come in."""
-        finished = [future for future in self._running if future.done()]
-        points: list[int] = []
+        """Take over and write what has come in, and what an interrupted writing has left.
+
+        Ctrl-C may come anywhere here: a task is given up only when its results are noted down for
+        writing, and those only when they are written.
+        """
         try:
-            for future in finished:
-                result = future.result()
-                took = self._running.pop(future)
+            for future in [future for future in self._running if future.done()]:
+                result, took = future.result(), self._running[future]
                 for number, outcome in zip(took, result.outcomes, strict=True):
                     self.diagram.record(number, outcome)
-                points += took
+                self._unwritten.update(took)
+                del self._running[future]
                 self._done += len(took)
                 latest = result.seconds / len(took)
                 self._seconds = 0.5 * (self._seconds + latest) if self._seconds else latest
                 self._deaths = 0
         finally:
-            if points and self.store is not None:
-                self._write(points)
+            self._write()
 
-    def _write(self, points: list[int]) -> None:
-        assert self.store is not None
+    def _write(self) -> None:
+        if self.store is None or not self._unwritten:
+            return
         try:
-            self.store.write(self.diagram, points)
+            self.store.write(self.diagram, sorted(self._unwritten))
         except OSError as error:
             error.add_note(f"{self.store.path} has all points but the latest; it can be resumed")
             raise
+        self._unwritten.clear()
 
     def _recover(self, error: BrokenExecutor) -> None:
         """Start the processes anew, and try what they were computing again, point by point."""
