@@ -21,7 +21,7 @@ import numpy as np
 
 from headode._checks import Array
 from headode.expectation.gaussian_rule import TooManyNodes
-from headode.expectation.log_rates import LogRates, averaged_functions, clock_times
+from headode.expectation.log_rates import SLOPES, Lattice, LogRates, averaged_functions, clock_times
 from headode.kernels.lattice import answer, ring
 
 # Fraction of the tolerance that each cut-off tail may contribute.
@@ -41,35 +41,32 @@ class Race:
         squared: E Σ_l p_l².
         potentials: for each law (channels, 2, B): Ψ' and Ψ'' on the lattice of log-rates; the
             unmarked law's are summed over the L − 1 tokens.
-        window: logarithmic times between which the race takes place.
     """
 
     marked: float
     squared: float
     potentials: list[Array]
-    window: tuple[float, float]
 
 
 def run_race(
     laws: LogRates,
+    clock: Clock,
     probabilities: Array,
     length: int,
     null: float,
     alpha: tuple[float, float],
-    tolerance: float,
 ) -> Race:
     """Evaluate a race and its first variation.
 
     Args:
         laws: of an unmarked token, then of the marked one under each component of the signal.
+        clock: that covers their race.
         probabilities: (S,) of the components.
         length: L.
         null: ν.
         alpha: α₁, α₂.
-        tolerance: target absolute error.
     """
     lattice = laws.lattice
-    clock = Clock.covering(laws, length, tolerance)
     spacing = lattice.clock_step
     sums = _rung(laws, clock.functions, lattice.stride, clock.points)
     table = _Table.of(sums, probabilities, length, np.exp(-null * clock.times), spacing)
@@ -80,8 +77,7 @@ def run_race(
         for channel, functions in zip(potential, clock.functions[index], strict=True):
             answer(weights, functions, lattice.stride, channel)
         potentials.append(potential)
-    window = (spacing * clock.first, spacing * (clock.first + clock.points - 1))
-    return Race(*table.integrals(), potentials, window)
+    return Race(*table.integrals(), potentials)
 
 
 @dataclass(frozen=True)
@@ -101,7 +97,7 @@ class Clock:
     functions: list[Array]
 
     @classmethod
-    def covering(cls, laws: LogRates, length: int, tolerance: float, powers: int = 4) -> Clock:
+    def covering(cls, laws: LogRates, length: int, tolerance: float, powers: int = SLOPES) -> Clock:
         """From before any token has rung until none is left, with powers of a up to this one."""
         lattice, cut = laws.lattice, TAIL * tolerance
         stride, spacing = lattice.stride, lattice.clock_step
@@ -126,6 +122,11 @@ class Clock:
         times = clock_times(spacing * (first + start), spacing, points)
         functions = [each[..., start * stride :] for each in functions]
         return cls(first + start, points, times, functions)
+
+    def window(self, lattice: Lattice) -> tuple[float, float]:
+        """Logarithmic times between which the race takes place."""
+        spacing = lattice.clock_step
+        return spacing * self.first, spacing * (self.first + self.points - 1)
 
 
 def _rung(laws: LogRates, functions: list[Array], stride: int, points: int) -> Array:

@@ -34,25 +34,24 @@ HIGHEST = 6
 
 def race_noise(
     laws: LogRates,
+    clock: Clock,
     probabilities: Array,
     race: tuple[int, float],
     value: tuple[float, float],
     label_noise: float,
-    tolerance: float,
 ) -> tuple[Array, float]:
     """(H, H) learning-rate noise N, and that of the value, E[2ℓ Σ₂].
 
     Args:
         laws: of an unmarked token, then of the marked one under each component of the signal.
+        clock: that covers their race, with powers up to ``HIGHEST``.
         probabilities: (S,) of the components.
         race: L and ν.
         value: m_v and q_v.
         label_noise: Δ.
-        tolerance: target absolute error.
     """
     length, null = race
     lattice = laws.lattice
-    clock = Clock.covering(laws, length, tolerance, HIGHEST)
     sums = np.zeros((len(laws.mass), HIGHEST + 1, clock.points))
     for total, mass, functions in zip(sums, laws.mass, clock.functions, strict=True):
         for channel, of_channel in zip(mass, functions, strict=True):
@@ -66,11 +65,12 @@ def race_noise(
     potentials = []
     for index, (mass, functions) in enumerate(zip(laws.mass, clock.functions, strict=True)):
         factors = weight * (own if index else others)
-        potential = np.zeros((len(mass), mass.shape[1]))
-        for channel, of_channel in zip(potential, functions, strict=True):
+        # What is averaged with ∂_h y ∂_k y is what stands at the place of a second derivative.
+        potential = np.zeros((len(mass), 2, mass.shape[1]))
+        for channel, of_channel in zip(potential[:, 1], functions, strict=True):
             respond(factors, of_channel[2:], lattice.stride, channel)
         potentials.append(potential)
-    products = laws.products(potentials)
+    _, products = laws.gradients(potentials)
     noise = products[0] + np.tensordot(probabilities, products[1:], 1)
     value_noise = weight @ _squared_times_loss(sums[0], marked, length, *value, level)
     return noise, float(value_noise)

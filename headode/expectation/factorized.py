@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 
 from headode._checks import Array
-from headode.expectation.clock import run_race
-from headode.expectation.clock_noise import race_noise
+from headode.expectation.clock import Clock, run_race
+from headode.expectation.clock_noise import HIGHEST, race_noise
 from headode.expectation.clock_pairs import PairGradients, pair_gradients
 from headode.expectation.common_mode import token_rule
 from headode.expectation.gaussian_rule import LAW, once_each
 from headode.expectation.gradients import Gradients
-from headode.expectation.log_rates import Lattice, LogRates
+from headode.expectation.log_rates import SLOPES, Lattice, LogRates
 from headode.expectation.ring_times import race_series
 from headode.expectation.symmetry import Symmetry
 from headode.expectation.terms import ExpectedUpdate
@@ -150,24 +150,24 @@ class Factorized:
     ) -> Gradients:
         """One race of all heads together."""
         model, value = self._model, (state.m_v, state.q_v)
-        sums, laws, _ = self._race(means, covariances, value, tolerance)
+        sums, laws, clock = self._race(means, covariances, value, tolerance)
         if self._noise:
             sums.noise, sums.value_noise = race_noise(
                 laws,
+                clock,
                 model.signal.probabilities,
                 (model.tokens, model.activation.null),
                 value,
                 model.label_noise,
-                tolerance,
             )
         return sums
 
     def _race(
         self, means: Array, covariances: Array, alpha: tuple[float, float], tolerance: float
-    ) -> tuple[Gradients, LogRates, tuple[float, float]]:
+    ) -> tuple[Gradients, LogRates, Clock]:
         """A race of rates Σ_h w_h, with derivatives with respect to the fields of the heads.
 
-        Also returns the laws of the tokens and the logarithmic times between which it takes place.
+        Also returns the laws of the tokens and the clock.
         """
         model = self._model
         # The noise's powers of a clock are six at most, instead of two: its spectrum is wider.
@@ -181,12 +181,14 @@ class Factorized:
         )
         rules = once_each(covariances, rule)
         laws = LogRates.of(self._law, means, rules, lattice, shifts=self._shifts)
+        powers = HIGHEST if self._noise else SLOPES
+        clock = Clock.covering(laws, model.tokens, tolerance, powers)
         race = run_race(
-            laws, model.signal.probabilities, model.tokens, model.activation.null, alpha, tolerance
+            laws, clock, model.signal.probabilities, model.tokens, model.activation.null, alpha
         )
         first, second = laws.gradients(race.potentials)
         sums = Gradients(race.marked, race.squared, first, second, laws.y[0].size)
-        return sums, laws, race.window
+        return sums, laws, clock
 
     def _per_head(
         self, state: OrderParameters, means: Array, covariances: Array, tolerance: float
@@ -219,13 +221,13 @@ class Factorized:
         total = Gradients.zero(*means.shape)
         windows = []
         for h in range(H):
-            one, _, window = self._race(
+            one, laws, clock = self._race(
                 np.ascontiguousarray(means[:, [h]]),
                 np.ascontiguousarray(covariances[:, [h]][:, :, [h]]),
                 alpha,
                 tolerance,
             )
-            windows.append(window)
+            windows.append(clock.window(laws.lattice))
             total.marked += one.marked
             total.squared += one.squared
             total.first[:, h] += one.first[:, 0]

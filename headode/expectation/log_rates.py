@@ -13,11 +13,13 @@ from headode._checks import Array
 from headode.expectation.common_mode import TokenRule
 from headode.expectation.gaussian_rule import hermite_nodes, line_size
 from headode.expectation.threads import run_all
-from headode.kernels.lattice import BEFORE, WIDTH, collect, collect_products, deposit, smooth
+from headode.kernels.lattice import BEFORE, WIDTH, collect, deposit, smooth
 from headode.kernels.load import Kernel
 
 # Of the lattice at a tolerance of 1e-10; WIDTH points interpolate with that power of it.
 STEP, STEP_TOLERANCE = 0.1, 1e-10
+# The highest power of a that a race and its slopes take.
+SLOPES = 4
 # Units in the exponent for the powers of the frequency beside its exponential decay.
 POWERS = 9.0
 # Nodes in all above which several threads pay, and of one task.
@@ -66,7 +68,7 @@ class Lattice:
         return self.step * math.sqrt(2 * math.log(1 / np.finfo(float).eps)) / math.pi
 
 
-def clock_functions(lattice: Lattice, low: float, count: int, powers: int = 4) -> Array:
+def clock_functions(lattice: Lattice, low: float, count: int, powers: int = SLOPES) -> Array:
     """(powers + 1, count): 1 − g, a g, a² g, … with g = e^{−a}, a = e^s, s = (low + i) step."""
     s = lattice.step * (low + np.arange(count))
     a = np.exp(np.minimum(s, 6.0))  # beyond, g is zero to the last bit whatever a
@@ -86,7 +88,7 @@ def averaged_functions(
     tolerance: float,
     low: int,
     count: int,
-    powers: int = 4,
+    powers: int = SLOPES,
 ) -> Array:
     """(channels, powers + 1, count) clock functions averaged over a Gaussian motion.
 
@@ -243,29 +245,6 @@ class LogRates:
         upper = np.triu_indices(heads, 1)
         second[:, upper[0], upper[1]] = second[:, upper[1], upper[0]]
         return first, second
-
-    def products(self, potentials: list[Array]) -> Array:
-        """(laws, H, H) averages of functions of the log-rate times ∂_h y ∂_k y.
-
-        Args:
-            potentials: for each law (channels, B) the function on the lattice.
-        """
-        heads = self.shares[0].shape[2]
-        tasks: list[tuple[Any, ...]] = []
-        owners = []
-        for s, (y, shares) in enumerate(zip(self.y, self.shares, strict=True)):
-            weights = self.rules[s].fields.weights
-            for i in range(len(y)):
-                for cut in _cuts(y.shape[1]):
-                    nodes = y[i, cut], weights[cut], float(self.first), self.lattice.step
-                    received = np.zeros((heads, heads))
-                    tasks.append((*nodes, potentials[s][i], shares[i][0][:, cut], received))
-                    owners.append(s)
-        run_all(collect_products, tasks, sum(each.size for each in self.y) >= PARALLEL_NODES)
-        total = np.zeros((len(self.y), heads, heads))
-        for s, task in zip(owners, tasks, strict=True):
-            total[s] += task[-1]
-        return np.tril(total) + np.tril(total, -1).swapaxes(1, 2)
 
 
 def _cuts(count: int) -> list[slice]:

@@ -138,42 +138,6 @@ def collect(
 
 
 @_compiled
-def collect_products(
-    y: Array,
-    weights: Array,
-    first: float,
-    step: float,
-    potential: Array,
-    shares: Array,
-    products: Array,
-) -> None:
-    """Averages of a function of the log-rate times ∂_h y ∂_k y.
-
-    As :func:`collect`, with ``potential`` (B,) the function itself; adds to products (H, H; lower
-    triangle).
-    """
-    cell = np.empty(LANES, dtype=np.int64)
-    below = np.empty((WIDTH, LANES))
-    share = np.empty((LANES, WIDTH))
-    value = np.empty(LANES)
-    for base in range(0, y.size, LANES):
-        place = y[base : base + LANES] / step - first
-        _spread(place, weights[base : base + LANES], cell, below, share)
-        for i in range(LANES):
-            start = cell[i]
-            total = 0.0
-            for j in range(WIDTH):
-                total += share[i, j] * potential[start + j]
-            value[i] = total
-        for h in range(shares.shape[0]):
-            for k in range(h + 1):
-                total = 0.0
-                for i in range(LANES):
-                    total += shares[h, base + i] * shares[k, base + i] * value[i]
-                products[h, k] += total
-
-
-@_compiled
 def ring(mass: Array, functions: Array, stride: int, sums: Array) -> None:
     """Add Σ_b mass_b f_k(x_j + y_b) to ``sums`` (3, points), for the first three functions.
 
