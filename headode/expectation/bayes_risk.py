@@ -9,6 +9,7 @@ import numpy as np
 
 from headode._checks import Array, check_integer, check_number
 from headode.errors import ToleranceWarning
+from headode.expectation.bayes_optimal import bayes_student, log_weight
 from headode.expectation.bayes_race import bayes_risk_by_race
 from headode.expectation.factorized import Factorized
 from headode.expectation.gaussian_rule import TooManyNodes
@@ -16,7 +17,6 @@ from headode.expectation.nodes import REPLICATES, NodeSet, node_set
 from headode.expectation.quasi_monte_carlo import CONFIDENCE
 from headode.expectation.root import symmetric_root
 from headode.model import Model
-from headode.order_parameters import OrderParameters
 from headode.signal import Signal
 
 # Numbers in the largest temporary array.
@@ -78,48 +78,6 @@ def bayes_risk_and_error(
         error = 0.5 * float(CONFIDENCE * means.std(ddof=1) / np.sqrt(REPLICATES))
     noise = 0.5 * model.label_noise**2
     return 0.5 * float(means.mean()) + noise, error
-
-
-def bayes_student(
-    signal: Signal, tokens: int, *, label_noise: float = 0.0
-) -> tuple[Model, OrderParameters]:
-    """The student that is Bayes-optimal for a discrete signal, with one head per support point.
-
-    ``M_s = θ^(s)``, ``R = 0`` and ``b_s = |θ^(s)|²/2 − log p_s``.
-    """
-    heads = signal.components
-    model = Model(
-        tokens,
-        heads,
-        signal,
-        "bayes_softmax",
-        offset=0.5 * (signal.means**2).sum(axis=1) - np.log(signal.probabilities),
-        label_noise=label_noise,
-    )
-    return model, OrderParameters(signal.means, np.zeros((heads, heads)))
-
-
-def log_weight(signal: Signal, fields: Array) -> Array:
-    """``log E_θ exp(θ·χ* − |θ|²/2)``, the log-likelihood ratio of a marked token.
-
-    Args:
-        signal: law of θ; over a Gaussian component the exponential is integrated in closed form.
-        fields: (..., F) teacher fields of a token.
-
-    Returns:
-        (...) log-weights; their softmax over tokens is the Bayes-optimal attention.
-    """
-    logs = fields @ signal.means.T - 0.5 * (signal.means**2).sum(axis=1)
-    if not signal.is_discrete:
-        widened = np.eye(signal.features) + signal.covariances
-        gains = np.linalg.solve(widened, signal.covariances)
-        for s, (mean, gain) in enumerate(zip(signal.means, gains, strict=True)):
-            centered = fields - mean
-            logs[..., s] += 0.5 * np.einsum("...f,fg,...g->...", centered, gain, centered)
-        logs -= 0.5 * np.linalg.slogdet(widened)[1]
-    top: Array = logs.max(axis=-1)
-    total: Array = top + np.log(np.exp(logs - top[..., None]) @ signal.probabilities)
-    return total
 
 
 def _level_totals(nodes: NodeSet, level: int, signal: Signal) -> Array:

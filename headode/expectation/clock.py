@@ -68,8 +68,7 @@ def run_race(
     """
     lattice = laws.lattice
     spacing = lattice.clock_step
-    sums = _rung(laws, clock.functions, lattice.stride, clock.points)
-    table = _Table.of(sums, probabilities, length, np.exp(-null * clock.times), spacing)
+    table = _Table.of(laws, clock, probabilities, length, null)
     potentials = []
     for index, mass in enumerate(laws.mass):
         weights = spacing * table.slope_coefficients(alpha, unmarked=index == 0)
@@ -78,6 +77,13 @@ def run_race(
             answer(weights, functions, lattice.stride, channel)
         potentials.append(potential)
     return Race(*table.integrals(), potentials)
+
+
+def win_probabilities(
+    laws: LogRates, clock: Clock, probabilities: Array, length: int, null: float
+) -> tuple[float, float]:
+    """E p_ε and E Σ_l p_l² alone; see :func:`run_race`."""
+    return _Table.of(laws, clock, probabilities, length, null).integrals()
 
 
 @dataclass(frozen=True)
@@ -171,9 +177,13 @@ class _Table:
     powers: tuple[Array, Array, Array]
 
     @classmethod
-    def of(cls, sums: Array, probabilities: Array, length: int, null: Array, step: float) -> _Table:
+    def of(
+        cls, laws: LogRates, clock: Clock, probabilities: Array, length: int, null: float
+    ) -> _Table:
+        sums = _rung(laws, clock.functions, laws.lattice.stride, clock.points)
         missed, r_marked, q_marked = np.tensordot(probabilities, sums[1:], 1)
-        powers = survivors(sums[0, 0], length, null)
+        powers = survivors(sums[0, 0], length, np.exp(-null * clock.times))
+        step = laws.lattice.clock_step
         return cls(length, step, r_marked, q_marked, 1.0 - missed, sums[0, 2], powers)
 
     def integrals(self) -> tuple[float, float]:

@@ -42,6 +42,11 @@ class TokenRule:
     zeta: Array
     fields: GaussianRule
 
+    @classmethod
+    def plain(cls, fields: GaussianRule) -> TokenRule:
+        """Nothing taken out."""
+        return cls(0.0, np.zeros(len(fields.nodes)), np.zeros(1), fields.padded(LANES))
+
     @cached_property
     def nodes(self) -> list[Array]:
         """For each value of ζ (H, N) deviations of the fields, the common motion left out."""
@@ -75,11 +80,8 @@ def token_rule(
         splits = [splits[int(np.argmin(sizes))]]
     deviation, rest, channels, remaining = splits[0]
     zeta = hermite_nodes(channels)[0]
-    rule = gaussian_rule(remaining, tolerance, limit // channels, tokens=tokens)
-    missing = -len(rule.weights) % LANES  # filled with copies of weight zero
-    nodes = np.pad(rule.nodes, ((0, 0), (0, missing)), mode="edge")
-    fields = GaussianRule(nodes, np.pad(rule.weights, (0, missing)))
-    return TokenRule(deviation, rest, zeta, fields)
+    fields = gaussian_rule(remaining, tolerance, limit // channels, tokens=tokens)
+    return TokenRule(deviation, rest, zeta, fields.padded(LANES))
 
 
 def _splits(covariance: Array, tolerance: float) -> list[tuple[float, Array, int, Array]]:

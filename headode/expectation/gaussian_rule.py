@@ -53,6 +53,49 @@ class GaussianRule:
     nodes: Array
     weights: Array
 
+    def padded(self, lanes: int) -> GaussianRule:
+        """Filled with copies of weight zero to a multiple of ``lanes`` nodes."""
+        missing = -self.weights.size % lanes
+        nodes = np.pad(self.nodes, ((0, 0), (0, missing)), mode="edge")
+        return GaussianRule(nodes, np.pad(self.weights, (0, missing)))
+
+
+def tensor_rule(
+    deviations: Array,
+    directions: Array,
+    reaches: Array,
+    tolerance: float,
+    limit: int,
+    *,
+    tokens: int = 1,
+) -> GaussianRule:
+    """A tensor-product rule for a Gaussian vector with independent components.
+
+    Args:
+        deviations: (n,) standard deviations of the components.
+        directions: (n, H) of the components.
+        reaches: (n,) standard deviations of what an integrand sees of them; they set the steps.
+        tolerance: target absolute error.
+        limit: largest number of nodes.
+        tokens: L; so many of them reach further out.
+
+    Raises:
+        TooManyNodes: if the rule takes more than ``limit`` nodes.
+    """
+    nodes: Array = np.zeros((1, directions.shape[1]))
+    weights: Array = np.ones(1)
+    for deviation, direction, reach in zip(deviations, directions, reaches, strict=True):
+        line, line_weights = line_rule(float(reach), tolerance, tokens=tokens)
+        if len(line) * len(weights) > limit:
+            raise TooManyNodes(
+                f"the fields vary in too many directions for the factorized method, which would "
+                f"take more than {limit} nodes (try method auto or a looser tolerance)"
+            )
+        steps = deviation * line[:, None] * direction
+        nodes = (nodes[:, None, :] + steps).reshape(-1, directions.shape[1])
+        weights = (weights[:, None] * line_weights).ravel()
+    return GaussianRule(np.ascontiguousarray(nodes.T), weights)
+
 
 def gaussian_rule(
     covariance: Array, tolerance: float, limit: int, *, tokens: int = 1
@@ -68,25 +111,14 @@ def gaussian_rule(
         TooManyNodes: if the rule takes more than ``limit`` nodes.
     """
     values, vectors = np.linalg.eigh(covariance)
-    nodes: Array = np.zeros((1, len(values)))
-    weights: Array = np.ones(1)
-    for value, vector in zip(values, vectors.T, strict=True):
-        deviation = math.sqrt(max(float(value), 0.0))
-        line, line_weights = line_rule(
-            deviation * float(np.abs(vector).max()), tolerance, tokens=tokens
-        )
-        if len(line) * len(weights) > limit:
-            raise TooManyNodes(
-                f"the fields vary in too many directions for the factorized method, which would "
-                f"take more than {limit} nodes (try method auto or a looser tolerance)"
-            )
-        steps = deviation * line[:, None] * vector
-        nodes = (nodes[:, None, :] + steps).reshape(-1, len(values))
-        weights = (weights[:, None] * line_weights).ravel()
-    order = np.argsort(weights)
-    first = int(np.searchsorted(np.cumsum(weights[order]), DROPPED * tolerance / math.sqrt(tokens)))
+    deviations = np.sqrt(np.maximum(values, 0.0))
+    reaches = deviations * np.abs(vectors).max(axis=0)
+    whole = tensor_rule(deviations, vectors.T, reaches, tolerance, limit, tokens=tokens)
+    order = np.argsort(whole.weights)
+    negligible = DROPPED * tolerance / math.sqrt(tokens)
+    first = int(np.searchsorted(np.cumsum(whole.weights[order]), negligible))
     kept = np.sort(order[first:])
-    return GaussianRule(np.ascontiguousarray(nodes[kept].T), weights[kept])
+    return GaussianRule(np.ascontiguousarray(whole.nodes[:, kept]), whole.weights[kept])
 
 
 @lru_cache(maxsize=64)

@@ -205,6 +205,14 @@ class LogRates:
                     both = shares[s][i][:, :, cut]
                     tasks.append((nodes[:, cut], means[s], y[s][i, cut], both[0], both[-1]))
         run_all(law_of, tasks, parallel)
+        return cls.holding(rules, y, shares, lattice)
+
+    @classmethod
+    def holding(
+        cls, rules: Sequence[TokenRule], y: list[Array], shares: list[Array], lattice: Lattice
+    ) -> LogRates:
+        """Put the weights of nodes whose log-rates are known on the lattice."""
+        parallel = sum(each.size for each in y) >= PARALLEL_NODES
         lowest = min(float(each.min()) for each in y)
         highest = max(float(each.max()) for each in y)
         first = math.floor(lowest / lattice.step) - BEFORE

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 
 from headode._checks import Array
 from headode.errors import ArgumentError
-from headode.expectation.bayes_risk import bayes_student, log_weight
+from headode.expectation.bayes_optimal import bayes_student, log_weight
 from headode.model import Model
 from headode.order_parameters import OrderParameters
 from headode.signal import Signal
