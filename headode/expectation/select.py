@@ -52,37 +52,57 @@ def expectation(
     Raises:
         ArgumentError: for an unknown method, or one that does not exist for the model.
     """
-    check_option("method", method, METHODS)
+    chosen = choose_method(model, method)
     check_number("tolerance", tolerance, 0.0, exclusive=True)
     check_integer("seed", seed, 0)
-    possible = _possible_methods(model)
-    if method != "auto" and method not in possible:
-        requirement = f"be one of auto, {', '.join(possible)} for {model.activation.name} attention"
-        raise ArgumentError("method", requirement, method)
     sampled = partial(QuasiMonteCarlo, model, noise=noise, tolerance=tolerance, seed=seed)
-    chosen = possible[0] if method == "auto" else method
     if chosen == "quasi_monte_carlo":
         return sampled()
+    apart = noise and not gives_noise(model, chosen)
     if chosen == "factorized":
-        pooled = model.activation.normalization == "pooled"
-        noisy = sampled(only_noise=True) if noise and not pooled else None
+        noisy = sampled(only_noise=True) if apart else None
 
         def exact(reached: float) -> Expectation:
-            factorized = Factorized(model, noise=noise and pooled, tolerance=reached)
+            factorized = Factorized(model, noise=noise and not apart, tolerance=reached)
             return factorized if noisy is None else partial(_with_noise, factorized, noisy)
 
         aimed = min(tolerance, SMOOTH) if smooth else tolerance
         if method == "factorized":
             return exact(aimed)
         return _Fallback(exact, sampled, tolerance, aimed)
-    module = CLOSED_FORMS[model.activation.name]
-    closed = partial(module.expected_update, model, noise=noise)
-    if not (noise and model.learns_value) or module.HAS_VALUE_NOISE:
+    closed = partial(CLOSED_FORMS[model.activation.name].expected_update, model, noise=noise)
+    if not apart:
         return closed
     if method == "closed_form":
         requirement = "be auto: the learning-rate noise of a learned value has no closed form here"
         raise ArgumentError("method", requirement, method)
     return partial(_with_noise, closed, sampled(only_noise=True))
+
+
+def choose_method(model: Model, method: str) -> str:
+    """The method that is asked for; for ``auto`` the most accurate one that there is.
+
+    Raises:
+        ArgumentError: for an unknown method, or one that does not exist for the model.
+    """
+    check_option("method", method, METHODS)
+    possible = _possible_methods(model)
+    if method == "auto":
+        return possible[0]
+    if method not in possible:
+        requirement = f"be one of auto, {', '.join(possible)} for {model.activation.name} attention"
+        raise ArgumentError("method", requirement, method)
+    return method
+
+
+def gives_noise(model: Model, chosen: str) -> bool:
+    """Whether a method gives the learning-rate noise itself, and needs no nodes for it."""
+    if chosen == "factorized":
+        return model.activation.normalization == "pooled"
+    if chosen == "closed_form":
+        module = CLOSED_FORMS[model.activation.name]
+        return module.HAS_VALUE_NOISE or not model.learns_value
+    return True
 
 
 def _possible_methods(model: Model) -> tuple[str, ...]:

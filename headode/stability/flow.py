@@ -11,7 +11,7 @@ from headode.dynamics.packing import Packing
 from headode.dynamics.right_hand_side import RightHandSide
 from headode.errors import ToleranceWarning
 from headode.expectation.quasi_monte_carlo import QuasiMonteCarlo
-from headode.expectation.select import CLOSED_FORMS, Expectation, expectation
+from headode.expectation.select import Expectation, choose_method, expectation, gives_noise
 from headode.expectation.symmetry import Symmetry
 from headode.expectation.terms import ExpectedUpdate
 from headode.model import Model
@@ -60,20 +60,11 @@ class Flow:
     def _expectation(self, tolerance: float, method: str, seed: int) -> Expectation:
         """Expected updates, as accurate as their method makes cheap."""
         model, noise = self.model, self.has_noise
-        normalization = model.activation.normalization
-        closed = CLOSED_FORMS.get(model.activation.name)
-        if method not in ("auto", "closed_form"):
-            closed = None
-        self._sampled = closed is None and (
-            method == "quasi_monte_carlo" or normalization == "none"
-        )
+        chosen = choose_method(model, method)
+        self._sampled = chosen == "quasi_monte_carlo"
         reached = max(tolerance, SAMPLED) if self._sampled else SHARPER * tolerance
-        if closed is None:
-            has_noise = self._sampled or normalization == "pooled"
-        else:
-            has_noise = closed.HAS_VALUE_NOISE or not model.learns_value
         evaluate = partial(expectation, model, method=method, tolerance=reached, seed=seed)
-        if has_noise or not noise:
+        if gives_noise(model, chosen) or not noise:
             return evaluate(noise=noise)
         nodes = QuasiMonteCarlo(
             model, noise=True, tolerance=max(tolerance, SAMPLED), seed=seed, only_noise=True
