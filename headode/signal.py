@@ -233,6 +233,11 @@ class Signal:
         result: Array = between + np.einsum("s,sfg->fg", self.probabilities, self.covariances)
         return result
 
+    @property
+    def strength(self) -> float:
+        """``(E |θ|²)^(1/2)``, the length that heads have at the points of the law."""
+        return float(np.sqrt(np.trace(self.covariance) + self.mean @ self.mean))
+
     def sample(self, rng: np.random.Generator, size: int) -> Array:
         """Draw ``size`` signals; returns (size, F)."""
         which = rng.choice(self.components, size=size, p=self.probabilities)

@@ -10,6 +10,7 @@ import typer
 from headode.cli.exits import exit_statuses
 from headode.cli.options import CommandLogLevelOption, ConfigArgument, ForceOption, QuietOption
 from headode.cli.session import Session
+from headode.cli.tables import Row, print_table
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -65,13 +66,8 @@ def _analyze(config: Config) -> xr.Dataset:
     from headode.stability.unspecialized import unspecialized_state
 
     model = config.build_model()
-    training = config.build_training()
     arguments: dict[str, Any] = {
-        "learning_rate": training.learning_rate,
-        "value_learning_rate": training.value_learning_rate,
-        "offset_learning_rate": training.offset_learning_rate,
-        "batch_size": training.batch_size,
-        "weight_decay": training.weight_decay,
+        **config.experiment.training_arguments(),
         "method": config.expectation.method,
         "seed": config.expectation.seed,
     }
@@ -92,7 +88,7 @@ def _analyze(config: Config) -> xr.Dataset:
 
 def _show(config: Config, result: xr.Dataset) -> None:
     model = config.build_model()
-    rows: list[tuple[str, ...]] = [
+    rows: list[Row] = [
         ("M of every head", "".join(f"{entry:9.4f}" for entry in result["M"].values[0]))
     ]
     residual = float(result["R"].values[0, 0])
@@ -106,16 +102,16 @@ def _show(config: Config, result: xr.Dataset) -> None:
     rows.append(("drift", f"{result.attrs['drift']:.1e}"))
     rows.append(("verdict", str(result.attrs["verdict"])))
     task = f"{model.activation.name}, L = {model.tokens}, H = {model.heads}"
-    _print_table(f"Unspecialized state of {task}", None, rows)
-    _print_table("Growth rates", ("mode", "number", "rate", "error"), _rate_rows(result))
+    print_table(f"Unspecialized state of {task}", rows)
+    print_table("Growth rates", _rate_rows(result), ("mode", "number", "rate", "error"))
     if "specialization_time" in result:
         title = f"Splits predicted from the initial overlaps, until time {result.attrs['time']:g}"
         columns = ("feature", "sets in at", "splits at", "rate then", "rate at fixed point")
-        _print_table(title, columns, _split_rows(result))
+        print_table(title, _split_rows(result), columns)
 
 
-def _rate_rows(result: xr.Dataset) -> list[tuple[str, ...]]:
-    rows: list[tuple[str, ...]] = []
+def _rate_rows(result: xr.Dataset) -> list[Row]:
+    rows: list[Row] = []
     for mode in range(result.sizes["mode"]):
         each = result.isel(mode=mode)
         error = float(each["error"])
@@ -130,8 +126,8 @@ def _rate_rows(result: xr.Dataset) -> list[tuple[str, ...]]:
     return rows
 
 
-def _split_rows(result: xr.Dataset) -> list[tuple[str, ...]]:
-    rows: list[tuple[str, ...]] = []
+def _split_rows(result: xr.Dataset) -> list[Row]:
+    rows: list[Row] = []
     for feature in result["feature"].values:
         each = result.sel(feature=feature)
         if float(each["final_spread"]) == 0:
@@ -143,22 +139,3 @@ def _split_rows(result: xr.Dataset) -> list[tuple[str, ...]]:
 
 def _number(value: float) -> str:
     return "–" if value != value else f"{value:.4g}"
-
-
-def _print_table(title: str, columns: tuple[str, ...] | None, rows: list[tuple[str, ...]]) -> None:
-    from rich.box import SIMPLE_HEAD
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(
-        title=title,
-        title_justify="left",
-        box=SIMPLE_HEAD,
-        show_header=columns is not None,
-        min_width=len(title),
-    )
-    for column in columns or ("", ""):
-        table.add_column(column, no_wrap=True, overflow="ignore")
-    for row in rows:
-        table.add_row(*row)
-    Console(highlight=False).print(table)

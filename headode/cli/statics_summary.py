@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from headode.cli.tables import MOST_HEADS, overlap_rows, print_table
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -14,8 +15,6 @@ if TYPE_CHECKING:
     from headode.statics.minima import Minimum
     from headode.statics.optimal_risk import OptimalRisk
 
-# Larger states are cut off in the table; the JSON file has all of it.
-MOST_HEADS = 16
 MOST_MINIMA = 5
 # Residual overlaps below this are not worth a row.
 SMALLEST_RESIDUAL = 1e-6
@@ -55,12 +54,7 @@ def _remarks(minimum: Minimum) -> str:
 
 def _state_rows(minimum: Minimum) -> list[tuple[str, str]]:
     state = minimum.state
-    rows = [
-        (f"M of head {h}", "".join(f"{entry:9.4f}" for entry in row))
-        for h, row in enumerate(state.M[:MOST_HEADS], start=1)
-    ]
-    if state.heads > MOST_HEADS:
-        rows.append(("...", f"{state.heads - MOST_HEADS} more heads"))
+    rows = overlap_rows(state.M)
     residual = np.linalg.eigvalsh(state.R)[::-1]
     if residual[0] > SMALLEST_RESIDUAL:
         shown = residual[residual > SMALLEST_RESIDUAL]
@@ -98,21 +92,3 @@ def show_pruning(pruning: xr.Dataset) -> None:
             ("removable heads", str(attributes["removable"])),
         ],
     )
-
-
-def print_table(
-    title: str, rows: Sequence[tuple[str, ...]], header: tuple[str, ...] | None = None
-) -> None:
-    """Print rows of text under a title."""
-    from rich.box import SIMPLE_HEAD
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(
-        title=title or None, title_justify="left", box=SIMPLE_HEAD, show_header=header is not None
-    )
-    for name in header or ("",) * len(rows[0]):
-        table.add_column(name, no_wrap=True, overflow="ignore")
-    for row in rows:
-        table.add_row(*row)
-    Console(highlight=False).print(table)

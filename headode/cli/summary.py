@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from headode.cli.tables import overlap_rows, print_table
 from headode.specialization.reading import read_trajectory
 from headode.specialization.summary import summary_rows
 
@@ -15,10 +16,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from headode.phase_diagrams.estimate import Estimate
-
-# Larger overlap matrices are cut off in the table; the file has all of it.
-MOST_HEADS = 16
-MOST_FEATURES = 8
 
 
 def show_integration(run: xr.Dataset) -> None:
@@ -29,15 +26,15 @@ def show_integration(run: xr.Dataset) -> None:
     if floor is not None:
         rows.append(("Bayes risk", f"{floor:.6f}"))
         rows.append(("excess risk at the end", f"{risk[-1] - floor:.3g}"))
-    rows += _overlap_rows(run["M"].values[-1])
+    rows += overlap_rows(run["M"].values[-1])
     if "expectation_error" in run:
         method = run.attrs.get("expectation_method", "unknown method")
         rows.append(
             ("expectation error", f"{run['expectation_error'].values.max():.1e} ({method})")
         )
     rows += _cost_rows(run, {"right_hand_side_evaluations": "right-hand sides"})
-    _print_table(f"ODE until time {float(run['time'][-1]):g}", rows)
-    _print_table("Specialization", summary_rows(read_trajectory(run)))
+    print_table(f"ODE until time {float(run['time'][-1]):g}", rows)
+    print_table("Specialization", summary_rows(read_trajectory(run)))
 
 
 def show_simulation(ensemble: xr.Dataset) -> None:
@@ -47,9 +44,9 @@ def show_simulation(ensemble: xr.Dataset) -> None:
         ("risk at the start", _mean_and_error(risk[:, 0])),
         ("risk at the end", _mean_and_error(risk[:, -1])),
     ]
-    rows += _overlap_rows(ensemble["M"].values[:, -1].mean(axis=0))
+    rows += overlap_rows(ensemble["M"].values[:, -1].mean(axis=0))
     rows += _cost_rows(ensemble, {"dimension": "dimension d", "runs": "runs"})
-    _print_table(f"SGD until time {float(ensemble['time'][-1]):g}, mean over runs", rows)
+    print_table(f"SGD until time {float(ensemble['time'][-1]):g}, mean over runs", rows)
 
 
 def show_diagram(diagram: xr.Dataset, seconds: float) -> None:
@@ -70,7 +67,7 @@ def show_diagram(diagram: xr.Dataset, seconds: float) -> None:
         first = shorten(str(diagram["message"].values[warned][0]), 50, placeholder=" ...")
         rows.append(("with a warning", f"{int(warned.sum())}, the first: {first}"))
     rows.append(("wall time", f"{seconds:.2f} s"))
-    _print_table("Phase diagram", rows)
+    print_table("Phase diagram", rows)
 
 
 def show_estimate(estimate: Estimate) -> None:
@@ -84,7 +81,7 @@ def show_estimate(estimate: Estimate) -> None:
     ]
     if estimate.failed:
         rows.append(("probes that failed", str(estimate.failed)))
-    _print_table(f"Dry run, from {estimate.probes} points", rows)
+    print_table(f"Dry run, from {estimate.probes} points", rows)
 
 
 def _duration(seconds: float) -> str:
@@ -99,32 +96,8 @@ def _mean_and_error(values: NDArray[np.float64]) -> str:
     return f"{values.mean():.6f} ± {values.std(ddof=1) / np.sqrt(values.size):.1e}"
 
 
-def _overlap_rows(M: NDArray[np.float64]) -> list[tuple[str, str]]:
-    more = " ..." if M.shape[1] > MOST_FEATURES else ""
-    rows = [
-        (f"M of head {h}", "".join(f"{entry:9.4f}" for entry in row[:MOST_FEATURES]) + more)
-        for h, row in enumerate(M[:MOST_HEADS], start=1)
-    ]
-    if len(M) > MOST_HEADS:
-        rows.append(("...", f"{len(M) - MOST_HEADS} more heads"))
-    return rows
-
-
 def _cost_rows(result: xr.Dataset, names: dict[str, str]) -> list[tuple[str, str]]:
     rows = [(label, str(result.attrs[key])) for key, label in names.items() if key in result.attrs]
     if "wall_time" in result.attrs:
         rows.append(("wall time", f"{result.attrs['wall_time']:.2f} s"))
     return rows
-
-
-def _print_table(title: str, rows: list[tuple[str, str]]) -> None:
-    from rich.box import SIMPLE_HEAD
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, show_header=False)
-    table.add_column(no_wrap=True)
-    table.add_column(no_wrap=True, overflow="ignore")
-    for row in rows:
-        table.add_row(*row)
-    Console(highlight=False).print(table)

@@ -13,7 +13,7 @@ from headode.dynamics.packing import Packing
 from headode.dynamics.recorder import Recorder
 from headode.dynamics.right_hand_side import RightHandSide
 from headode.errors import Interrupted, NumericalFailure
-from headode.expectation.bayes_risk import bayes_risk_and_error
+from headode.expectation.bayes_risk import FLOOR_TOLERANCE, bayes_risk_and_error
 from headode.expectation.select import expectation
 from headode.expectation.symmetry import Symmetry
 from headode.model import Model
@@ -28,9 +28,6 @@ if TYPE_CHECKING:
 INTEGRATORS = ("auto", "RK45", "DOP853", "LSODA", "BDF", "Radau")
 # The fewest right-hand sides on the packaged examples: see benchmarks/integrators.py.
 DEFAULT_INTEGRATOR = "LSODA"
-
-# The floor in a result's attributes need not be better than a picture shows.
-BAYES_RISK_TOLERANCE = 1e-5
 
 # Beyond this the overlaps have diverged, and squares of them soon overflow.
 LARGEST_OVERLAP = 1e8
@@ -172,7 +169,7 @@ class _Run:
             self._recorder.close(reached, vector)
         last = self._rhs.last
         floor, floor_error = bayes_risk_and_error(
-            self._model, tolerance=max(self._tolerance, BAYES_RISK_TOLERANCE)
+            self._model, tolerance=max(self._tolerance, FLOOR_TOLERANCE)
         )
         return self._recorder.dataset(
             configuration=self._configuration,

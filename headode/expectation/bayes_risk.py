@@ -19,11 +19,13 @@ from headode.expectation.root import symmetric_root
 from headode.model import Model
 from headode.signal import Signal
 
+# Of the floor beside a trajectory or a pruning, which need not be better than a picture shows.
+FLOOR_TOLERANCE = 1e-5
 # Numbers in the largest temporary array.
 CHUNK = 1 << 18
 
 
-def bayes_risk(model: Model, *, tolerance: float = 1e-5, seed: int = 0) -> float:
+def bayes_risk(model: Model, *, tolerance: float = FLOOR_TOLERANCE, seed: int = 0) -> float:
     """The smallest population risk of any attention, ``½(1 + Δ² − E Σ_l A_l²)``.
 
     The Bayes-optimal weights are ``A_l ∝ E_θ exp(θ·χ*_l − |θ|²/2)``. Heads, activation and offset
@@ -45,7 +47,7 @@ def bayes_risk(model: Model, *, tolerance: float = 1e-5, seed: int = 0) -> float
 
 
 def bayes_risk_and_error(
-    model: Model, *, tolerance: float = 1e-5, seed: int = 0
+    model: Model, *, tolerance: float = FLOOR_TOLERANCE, seed: int = 0
 ) -> tuple[float, float]:
     """The Bayes risk and an estimate of its error.
 

@@ -27,8 +27,6 @@ from headode.progress import ProgressCallback
 if TYPE_CHECKING:
     import xarray as xr
 
-PLAN_KEYS = ("axes", "measures", "seeds", "refine")
-
 
 def phase_diagram(
     configuration: Any,
@@ -94,7 +92,6 @@ def phase_diagram(
     Warns:
         RuntimeWarning: if points failed; they are recorded, and do not stop the others.
     """
-    given = {"axes": axes, "measures": measures, "seeds": seeds, "refine": refine}
     replaced = {
         "initial": initial,
         "training": training,
@@ -103,7 +100,15 @@ def phase_diagram(
         "output": output,
         "simulation": simulation,
     }
-    plan = make_plan(configuration, derived=derived, replaced=replaced, **given)
+    plan = make_plan(
+        configuration,
+        axes=axes,
+        measures=measures,
+        seeds=seeds,
+        refine=refine,
+        derived=derived,
+        replaced=replaced,
+    )
     dataset = run_plan(
         plan,
         workers=workers,

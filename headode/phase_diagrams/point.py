@@ -134,8 +134,7 @@ class Point:
     def _bayes_risk(self) -> float:
         if "run" in self._known and not isinstance(self._known["run"], HeadodeError):
             return float(self.run.attrs["bayes_risk"])
-        from headode.dynamics.integrate import BAYES_RISK_TOLERANCE
-        from headode.expectation.bayes_risk import bayes_risk
+        from headode.expectation.bayes_risk import FLOOR_TOLERANCE, bayes_risk
 
-        asked = self.experiment.given("expectation").get("tolerance", BAYES_RISK_TOLERANCE)
-        return bayes_risk(self.model, tolerance=max(asked, BAYES_RISK_TOLERANCE))
+        asked = self.experiment.given("expectation").get("tolerance", FLOOR_TOLERANCE)
+        return bayes_risk(self.model, tolerance=max(asked, FLOOR_TOLERANCE))

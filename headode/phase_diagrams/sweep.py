@@ -138,7 +138,7 @@ class Sweep:
         if self.store is None or not self._unwritten:
             return
         try:
-            self.store.write(self.diagram, sorted(self._unwritten))
+            self.store.write(self.diagram, self._unwritten)
         except OSError as error:
             error.add_note(f"{self.store.path} has all points but the latest; it can be resumed")
             raise

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullFormatter, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from headode._checks import Array
-from headode.plotting.value_axis import short_text
+from headode.plotting.value_axis import FEW_TICKS, label_decades, number_text
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -46,7 +46,6 @@ FEATURE_LABELS = {
 EVEN = 0.2
 # Irregular values over more than this ratio are drawn on a logarithmic scale.
 WIDE = 20.0
-FEW_TICKS = 6
 
 
 @dataclass(frozen=True)
@@ -99,34 +98,9 @@ class Scale:
         axis.set_minor_locator(NullLocator())
 
 
-def label_decades(axis: XAxis | YAxis, low: float, high: float) -> None:
-    """Put a few labels on a logarithmic axis between two positive numbers, ends included."""
-    decades = 10.0 ** np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high)) + 1)
-    axis.set_major_locator(FixedLocator(round_numbers(low, high)))
-    axis.set_major_formatter(FuncFormatter(lambda value, _: number_text(value)))
-    axis.set_minor_locator(FixedLocator(np.outer(decades, range(1, 10)).ravel().tolist()))
-    axis.set_minor_formatter(NullFormatter())
-
-
-def round_numbers(low: float, high: float) -> list[float]:
-    """At most six powers of ten between two numbers; within two of them 2 and 5 times those too."""
-    low, high = 0.999 * low, 1.001 * high
-    decades = 10.0 ** np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high)) + 1)
-    numbers = decades[(decades >= low) & (decades <= high)]
-    if numbers.size < 3:
-        numbers = np.outer(decades, [1, 2, 5]).ravel()
-        numbers = numbers[(numbers >= low) & (numbers <= high)]
-    return [float(number) for number in numbers[:: -(-numbers.size // FEW_TICKS) or 1]]
-
-
 def round_locator() -> MaxNLocator:
     """A few round numbers on a linear axis."""
     return MaxNLocator(FEW_TICKS - 1, steps=[1, 2, 5, 10])
-
-
-def number_text(value: float) -> str:
-    """A number with at most three significant digits."""
-    return short_text(value) if value >= 0 else f"−{short_text(-value)}"
 
 
 def axis_label(key: str, configuration: Mapping[str, Any]) -> str:

@@ -11,9 +11,10 @@ from matplotlib.ticker import NullLocator
 
 from headode._checks import Array
 from headode.phase_diagrams.diagram import Status
-from headode.plotting.diagram_axes import Scale, is_numeric, label_decades, value_text
+from headode.plotting.diagram_axes import Scale, is_numeric, value_text
 from headode.plotting.diagram_values import Shown, line_color
 from headode.plotting.style import DASHES, MARKERS, QUIET
+from headode.plotting.value_axis import label_decades
 
 if TYPE_CHECKING:
     import xarray as xr

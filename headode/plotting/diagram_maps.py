@@ -13,9 +13,10 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from headode._checks import Array
 from headode.phase_diagrams.diagram import Status
-from headode.plotting.diagram_axes import Scale, number_text, round_locator, round_numbers
+from headode.plotting.diagram_axes import Scale, round_locator
 from headode.plotting.diagram_values import MISSING, Shown, colors_of
 from headode.plotting.style import INK, NOT_COMPUTED, QUIET
+from headode.plotting.value_axis import number_text, round_numbers
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

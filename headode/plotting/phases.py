@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from headode._checks import Array
-from headode.specialization.splits import ONSET, computed_spread, find_splits
+from headode.specialization.splits import computed_spread, find_splits
+from headode.split_rule import ONSET
 
 if TYPE_CHECKING:
     import xarray as xr

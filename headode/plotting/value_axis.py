@@ -1,4 +1,4 @@
-"""A logarithmic ordinate with few, short labels."""
+"""Logarithmic axes with few, short labels."""
 
 from __future__ import annotations
 
@@ -7,12 +7,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullFormatter, NullLocator
 
+from headode._checks import Array
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import XAxis, YAxis
 
 # A curve that falls by more decades than this has reached its numerical noise.
 MOST_DECADES = 8
 MOST_LABELS = 4
+# Labels on an axis of parameters.
+FEW_TICKS = 6
 
 
 def set_log_axis(axes: Axes) -> None:
@@ -34,17 +39,45 @@ def set_log_axis(axes: Axes) -> None:
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: short_text(value)))
         axes.yaxis.set_minor_locator(NullLocator())
         return
-    decades = 10.0 ** np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high)))
-    fine = np.outer(decades, range(1, 10))
-    labeled = decades[(decades >= low) & (decades <= high)]
-    if labeled.size < 2:
-        labeled = fine[:, [0, 1, 4]].ravel()
-        labeled = labeled[(labeled >= low) & (labeled <= high)]
-    labeled = labeled[:: -(-labeled.size // MOST_LABELS) or 1]
-    axes.yaxis.set_major_locator(FixedLocator(labeled.tolist()))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: short_text(value)))
-    axes.yaxis.set_minor_locator(FixedLocator(fine[(fine >= low) & (fine <= high)].tolist()))
-    axes.yaxis.set_minor_formatter(NullFormatter())
+    label_decades(axes.yaxis, low, high, most=MOST_LABELS, enough=2)
+
+
+def label_decades(
+    axis: XAxis | YAxis, low: float, high: float, *, most: int = FEW_TICKS, enough: int = 3
+) -> None:
+    """Put :func:`round_numbers` on a logarithmic axis between two positive numbers."""
+    axis.set_major_locator(FixedLocator(round_numbers(low, high, most=most, enough=enough)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: number_text(value)))
+    fine = np.outer(_decades(low, high), range(1, 10)).ravel()
+    axis.set_minor_locator(FixedLocator(fine.tolist()))
+    axis.set_minor_formatter(NullFormatter())
+
+
+def round_numbers(
+    low: float, high: float, *, most: int = FEW_TICKS, enough: int = 3
+) -> list[float]:
+    """At most so many powers of ten between two numbers, ends included.
+
+    Where fewer than ``enough`` of them are there, 2 and 5 times those too.
+    """
+    low, high = 0.999 * low, 1.001 * high
+    decades = _decades(low, high)
+    numbers = decades[(decades >= low) & (decades <= high)]
+    if numbers.size < enough:
+        numbers = np.outer(decades, [1, 2, 5]).ravel()
+        numbers = numbers[(numbers >= low) & (numbers <= high)]
+    return [float(number) for number in numbers[:: -(-numbers.size // most) or 1]]
+
+
+def _decades(low: float, high: float) -> Array:
+    """Powers of ten from below the one number to above the other."""
+    result: Array = 10.0 ** np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high)) + 1)
+    return result
+
+
+def number_text(value: float) -> str:
+    """A number of either sign with at most three significant digits."""
+    return short_text(value) if value >= 0 else f"−{short_text(-value)}"
 
 
 def short_text(value: float) -> str:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from headode._checks import Array
 from headode.signal import Signal
-from headode.specialization.splits import SIGNIFICANT
+from headode.split_rule import SIGNIFICANT
 
 Flags = NDArray[np.bool_]
 Numbers = NDArray[np.int64]

@@ -15,7 +15,7 @@ import numpy as np
 from headode._checks import Array
 from headode.signal import Signal
 from headode.specialization.computed import ComputedRun, natural_scales
-from headode.specialization.splits import SIGNIFICANT
+from headode.split_rule import SIGNIFICANT
 
 
 @dataclass(frozen=True)

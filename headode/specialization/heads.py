@@ -25,11 +25,10 @@ from headode.specialization.assignment import (
 from headode.specialization.computed import ComputedRun, computed_runs, signal_of
 from headode.specialization.redundancy import (
     alike_heads,
-    natural_length,
     negligible_heads,
     silent_heads,
 )
-from headode.specialization.splits import SIGNIFICANT
+from headode.split_rule import SIGNIFICANT
 from headode.trajectory import configuration_of
 
 if TYPE_CHECKING:
@@ -90,7 +89,7 @@ def final_heads(run: ComputedRun, signal: Signal, model: Model | None) -> Heads:
         serves = served_points(squares, points)
         head_of_point = heads_of_points(serves, squares)
         distance = np.sqrt(np.maximum(squares, 0.0))
-    length = natural_length(signal)
+    length = signal.strength
     negligible = np.zeros(len(M), dtype=bool)
     if model is not None:
         learned = None if run.offset is None else run.offset[-1]

@@ -16,7 +16,6 @@ import numpy as np
 
 from headode._checks import Array
 from headode.model import Model
-from headode.signal import Signal
 from headode.specialization.assignment import Flags, Numbers
 
 # Distance in M of heads that are alike, and norm of a silent one, in units of (E |θ|²)^(1/2).
@@ -25,18 +24,13 @@ ALIKE = 0.1
 NEGLIGIBLE = 1e-3
 
 
-def natural_length(signal: Signal) -> float:
-    """``(E |θ|²)^(1/2)``."""
-    return float(np.sqrt(np.trace(signal.covariance) + signal.mean @ signal.mean))
-
-
 def alike_heads(M: Array, serves: Flags | None, length: float) -> Numbers:
     """(H,) for each head the first one of its group, from 0; itself if there is no other.
 
     Args:
         M: (H, F) overlaps.
         serves: (H, S) which points a head serves; None: not asked.
-        length: the natural length of the signal.
+        length: the natural length, the strength of the signal.
     """
     distance = np.sqrt(((M[:, None, :] - M[None, :, :]) ** 2).sum(axis=-1))
     linked = distance <= ALIKE * length

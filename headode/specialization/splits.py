@@ -18,15 +18,10 @@ from headode._checks import Array
 from headode.signal import Signal
 from headode.specialization.computed import computed_runs, computed_times, natural_scales, signal_of
 from headode.specialization.runs import over_runs
+from headode.split_rule import DATED, ONSET, SIGNIFICANT
 
 if TYPE_CHECKING:
     import xarray as xr
-
-# Final spread of a split feature, in units of the feature's natural scale; also the part of a
-# distance by which a head must have left the middle before it is on a side.
-SIGNIFICANT = 0.125
-# A split is dated by this fraction of its final spread, and sets in at the smaller one.
-DATED, ONSET = 0.5, 0.1
 
 
 @dataclass(frozen=True)

@@ -5,12 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from headode._checks import Array
+from headode.split_rule import DATED, ONSET, SIGNIFICANT
 from headode.stability.course import Course
 
-# Spreads in units of the final one: when a split sets in, and when it is dated.
-ONSET, DATED = 0.1, 0.5
-# Final spread of a split feature, in units of its natural scale.
-SIGNIFICANT = 0.125
 # Growth in the second half of the time beyond which a spread has not settled.
 SETTLED = 1.25
 

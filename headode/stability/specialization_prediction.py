@@ -10,8 +10,9 @@ from headode._checks import Array, check_array, check_number
 from headode.errors import NumericalFailure
 from headode.model import Model
 from headode.order_parameters import OrderParameters
+from headode.split_rule import DATED
 from headode.stability.course import follow_course
-from headode.stability.dates import DATED, final_spreads, read_dates
+from headode.stability.dates import final_spreads, read_dates
 from headode.stability.feature_rates import feature_rates
 from headode.stability.flow import Flow
 from headode.stability.unspecialized import unspecialized_state

@@ -29,8 +29,6 @@ MOST_HEADS_EXACT = 12
 # Pooled subsets are compared at this tolerance, and the best ones, up to so many of a size that
 # their errors cannot tell apart, again at the asked one.
 COMPARING, MOST_COMPARED = 1e-3, 4
-# The floor in a result need not be better than a picture shows.
-BAYES_RISK_TOLERANCE = 1e-5
 
 Heads = tuple[int, ...]
 
@@ -264,7 +262,7 @@ def _dataset(
         m_v = np.array([each.m_v for each in best])
         data["m_v"] = ("kept", m_v, {"long_name": "overlap of the value with the teacher's"})
     numbers = np.arange(1, model.heads + 1)
-    floor, floor_error = bayes_risk_and_error(model, tolerance=BAYES_RISK_TOLERANCE)
+    floor, floor_error = bayes_risk_and_error(model)
     if configuration is None:
         configuration = {**model.to_dict(), "initial": state.to_dict()}
     return xr.Dataset(

@@ -39,9 +39,7 @@ def given_point(model: Model, state: OrderParameters) -> Point:
 
 def signal_strength(model: Model) -> float:
     """Root mean square of |θ|; 1 for a signal that vanishes."""
-    signal = model.signal
-    square = float(signal.mean @ signal.mean + np.trace(signal.covariance))
-    return float(np.sqrt(square)) or 1.0
+    return model.signal.strength or 1.0
 
 
 def _at_the_points(model: Model, rng: np.random.Generator) -> Array:

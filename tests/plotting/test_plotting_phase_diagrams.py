@@ -16,9 +16,10 @@ from headode.phase_diagrams.diagram import Diagram, Status
 from headode.phase_diagrams.measures import make_measures
 from headode.phase_diagrams.plan import Outcome, Plan
 from headode.plotting import phase_diagram_figure, plot
-from headode.plotting.diagram_axes import Scale, axis_label, number_text, round_numbers, value_text
+from headode.plotting.diagram_axes import Scale, axis_label, value_text
 from headode.plotting.diagram_layout import Layout, layout_of, measured
 from headode.plotting.diagram_values import shown
+from headode.plotting.value_axis import number_text, round_numbers
 
 CONFIGURATION: dict[str, Any] = {
     "model": {"tokens": 3, "heads": 4, "activation": "bayes_softmax", "label_noise": 0.3},

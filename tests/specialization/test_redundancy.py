@@ -13,7 +13,6 @@ from headode.specialization.redundancy import (
     NEGLIGIBLE,
     _largest_share,
     alike_heads,
-    natural_length,
     negligible_heads,
     silent_heads,
 )
@@ -22,11 +21,11 @@ SIGNAL = Signal.sign_flips(mean=[2.0, 0.0], amplitude=[0.0, 1.5])
 POINTS = np.array([[2.0, 1.5], [2.0, -1.5]])
 
 
-def test_natural_length_is_the_root_mean_square_of_theta():
-    assert natural_length(SIGNAL) == pytest.approx(2.5)
+def test_strength_of_a_signal_is_the_root_mean_square_of_theta():
+    assert SIGNAL.strength == pytest.approx(2.5)
     samples = Signal.gaussian([1.0, 0.0], [0.5, 2.0]).sample(np.random.default_rng(0), 100_000)
     # Relative standard error of a mean square of some 100 000 samples: 0.5 %, of its root half.
-    expected = natural_length(Signal.gaussian([1.0, 0.0], [0.5, 2.0]))
+    expected = Signal.gaussian([1.0, 0.0], [0.5, 2.0]).strength
     assert np.sqrt((samples**2).sum(axis=1).mean()) == pytest.approx(expected, rel=0.01)
 
 
