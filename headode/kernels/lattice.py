@@ -12,16 +12,12 @@ with a = e^s and g = e^{−a}.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import TypeVar, cast
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from headode._checks import Array
-
-F = TypeVar("F", bound=Callable[..., object])
+from headode.kernels._compile import compiled
 
 WIDTH = 16
 BEFORE = WIDTH // 2 - 1  # lattice points to the left of the cell that holds a node
@@ -37,14 +33,7 @@ _FACTORS = np.array(
 )
 
 
-def _compiled(function: F) -> F:
-    """Compile for sums that may be reordered; what they call is in this file, for the cache."""
-    flags = {"reassoc", "contract", "nsz"}
-    compiled = njit(cache=True, nogil=True, fastmath=flags, error_model="numpy")(function)
-    return cast(F, compiled)
-
-
-@_compiled
+@compiled
 def _spread(
     place: Array, weights: Array, cell: NDArray[np.int64], below: Array, share: Array
 ) -> None:
@@ -68,7 +57,7 @@ def _spread(
             above[i] = above[i] * (place[i] - _PLACES[j])
 
 
-@_compiled
+@compiled
 def deposit(y: Array, weights: Array, first: float, step: float, mass: Array) -> None:
     """Add nodes of log-rates y (N,) to ``mass`` (B,), the lattice points (first + b) step.
 
@@ -86,7 +75,7 @@ def deposit(y: Array, weights: Array, first: float, step: float, mass: Array) ->
                 mass[start + j] += share[i, j]
 
 
-@_compiled
+@compiled
 def collect(
     y: Array,
     weights: Array,
@@ -137,7 +126,7 @@ def collect(
                 curvature[h, k] += total
 
 
-@_compiled
+@compiled
 def ring(mass: Array, functions: Array, stride: int, sums: Array) -> None:
     """Add Σ_b mass_b f_k(x_j + y_b) to ``sums`` (3, points), for the first three functions.
 
@@ -157,7 +146,7 @@ def ring(mass: Array, functions: Array, stride: int, sums: Array) -> None:
         sums[2, j] += twice
 
 
-@_compiled
+@compiled
 def answer(coefficients: Array, functions: Array, stride: int, potential: Array) -> None:
     """Add Ψ'(y_b) = Σ_j (e₁ a + e₂ a² + e₃ a³) g at x_j + y_b, and Ψ'', to ``potential`` (2, B).
 
@@ -178,7 +167,7 @@ def answer(coefficients: Array, functions: Array, stride: int, potential: Array)
             )
 
 
-@_compiled
+@compiled
 def moments(mass: Array, functions: Array, stride: int, sums: Array) -> None:
     """Add Σ_b mass_b f_k(x_j + y_b) to ``sums`` (K, points); otherwise as :func:`ring`."""
     for k in range(sums.shape[0]):
@@ -190,7 +179,7 @@ def moments(mass: Array, functions: Array, stride: int, sums: Array) -> None:
             sums[k, j] += total
 
 
-@_compiled
+@compiled
 def respond(coefficients: Array, functions: Array, stride: int, potential: Array) -> None:
     """Add Σ_jk c_k(x_j) f_k(x_j + y_b) to ``potential`` (B,); c and f are (K, …)."""
     for k in range(coefficients.shape[0]):
@@ -201,7 +190,7 @@ def respond(coefficients: Array, functions: Array, stride: int, potential: Array
                 potential[b] += factor * functions[k, at + b]
 
 
-@_compiled
+@compiled
 def smooth(functions: Array, kernel: Array, spacing: int, smoothed: Array) -> None:
     """Add Σ_m kernel_m functions[:, i + m spacing] to ``smoothed`` (K, n)."""
     for k in range(smoothed.shape[0]):

@@ -7,24 +7,12 @@ With T the logarithmic ring time, r is its density, n = P(T > x) and q = r − r
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import TypeVar, cast
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from headode._checks import Array
-
-F = TypeVar("F", bound=Callable[..., object])
-
-
-def _compiled(function: F) -> F:
-    """Compile for sums that may be reordered; what they call is in this file, for the cache."""
-    flags = {"reassoc", "contract", "nsz"}
-    compiled = njit(cache=True, nogil=True, fastmath=flags, error_model="numpy")(function)
-    return cast(F, compiled)
-
+from headode.kernels._compile import compiled
 
 # A rotation of a wave is started anew so often that it stays exact to the last digits.
 _ANEW = 16
@@ -34,7 +22,7 @@ _GROWTH = 1.1
 LARGEST_TABLE = 1 << 26
 
 
-@_compiled
+@compiled
 def _waves(start: float, step: float, length: float, density: Array, survival: Array) -> None:
     """The series' functions (2K + 1, points), and their integrals from x to the end of the box.
 
@@ -60,7 +48,50 @@ def _waves(start: float, step: float, length: float, density: Array, survival: A
                 cos, sin = cos * turn_cos - sin * turn_sin, sin * turn_cos + cos * turn_sin
 
 
-@_compiled
+@compiled
+def _on_grid(
+    series: Array, base: float, density: Array, survival: Array
+) -> tuple[Array, Array, Array]:
+    """n, r and q = r − r', (2, points) each, of two series."""
+    size, points = density.shape
+    twice = series.copy()  # of q = r − r', with a² g for a g
+    for s in range(2):
+        for j in range(1, size // 2 + 1):
+            twice[s, 2 * j - 1] -= j * base * series[s, 2 * j]
+            twice[s, 2 * j] += j * base * series[s, 2 * j - 1]
+    n, r, q = np.zeros((2, points)), np.zeros((2, points)), np.zeros((2, points))
+    for s in range(2):
+        for a in range(size):
+            for i in range(points):
+                n[s, i] += series[s, a] * survival[a, i]
+                r[s, i] += series[s, a] * density[a, i]
+                q[s, i] += twice[s, a] * density[a, i]
+    return n, r, q
+
+
+@compiled
+def _from_grid(
+    factors: Array, base: float, density: Array, survival: Array, response: Array
+) -> None:
+    """Derivatives, with respect to the series, of Σ factors · (r, q, n), the marked one's first."""
+    size, points = density.shape
+    twice = np.empty((2, size))
+    for s in range(2):
+        at = 3 * (1 - s)
+        for a in range(size):
+            direct, doubled = 0.0, 0.0
+            for i in range(points):
+                rung = factors[at, i] + factors[at + 1, i]
+                direct += rung * density[a, i] + factors[at + 2, i] * survival[a, i]
+                doubled += factors[at + 1, i] * density[a, i]
+            response[s, a] = direct
+            twice[s, a] = doubled
+        for j in range(1, size // 2 + 1):
+            response[s, 2 * j - 1] += j * base * twice[s, 2 * j]
+            response[s, 2 * j] -= j * base * twice[s, 2 * j - 1]
+
+
+@compiled
 def _one_clock(
     series: Array,
     base: float,
@@ -80,19 +111,8 @@ def _one_clock(
     E p_ε and of E Σ p², the two n and Z n^{L−1}, and in ``response`` (2, 2K + 1) the derivatives of
     −α₁ E p_ε + ½ α₂ E Σ p² with respect to the series, the unmarked one's summed over L − 1 tokens.
     """
-    size, points = density.shape
-    twice = series.copy()  # of q = r − r', with a² g for a g
-    for s in range(2):
-        for j in range(1, size // 2 + 1):
-            twice[s, 2 * j - 1] -= j * base * series[s, 2 * j]
-            twice[s, 2 * j] += j * base * series[s, 2 * j - 1]
-    n, r, q = np.zeros((2, points)), np.zeros((2, points)), np.zeros((2, points))
-    for s in range(2):
-        for a in range(size):
-            for i in range(points):
-                n[s, i] += series[s, a] * survival[a, i]
-                r[s, i] += series[s, a] * density[a, i]
-                q[s, i] += twice[s, a] * density[a, i]
+    points = density.shape[1]
+    n, r, q = _on_grid(series, base, density, survival)
     power = np.empty((3, points))  # Z n^{L−1}, Z n^{L−2}, Z n^{L−3}; one below zero is never used
     for i in range(points):
         once = max(n[0, i], 0.0)
@@ -117,22 +137,10 @@ def _one_clock(
             (half * q[1, i] - alpha[0] * r[1, i]) * power[1, i]
             + half * (others - 1.0) * q[0, i] * n[1, i] * power[2, i]
         )
-    for s in range(2):
-        at = 3 * (1 - s)
-        for a in range(size):
-            direct, doubled = 0.0, 0.0
-            for i in range(points):
-                rung = factors[at, i] + factors[at + 1, i]
-                direct += rung * density[a, i] + factors[at + 2, i] * survival[a, i]
-                doubled += factors[at + 1, i] * density[a, i]
-            response[s, a] = direct
-            twice[s, a] = doubled
-        for j in range(1, size // 2 + 1):
-            response[s, 2 * j - 1] += j * base * twice[s, 2 * j]
-            response[s, 2 * j] -= j * base * twice[s, 2 * j - 1]
+    _from_grid(factors, base, density, survival, response)
 
 
-@_compiled
+@compiled
 def _amplitude(integrands: Array, turn: float) -> float:
     """The largest |Σ_i f(i) e^{i·turn}| of the rows f."""
     largest = 0.0
@@ -148,14 +156,14 @@ def _amplitude(integrands: Array, turn: float) -> float:
     return largest
 
 
-@_compiled
+@compiled
 def _fill_weight(start: float, step: float, null: float, weight: Array) -> None:
     """The null token's survival at logarithmic times from ``start`` on, times their step."""
     for i in range(weight.size):
         weight[i] = step * math.exp(-null * math.exp(min(start + i * step, 700.0)))
 
 
-@_compiled
+@compiled
 def _coarsest(
     integrands: Array, step: float, tokens: int, widest: float, left_out: float, cut: float
 ) -> tuple[float, float, int]:
@@ -182,7 +190,7 @@ def _coarsest(
     return first * step, coarse, math.ceil((last - first) * step / coarse) + 1
 
 
-@_compiled
+@compiled
 def _law_sums(
     responses: Array,
     base: float,
@@ -201,7 +209,7 @@ def _law_sums(
     return first, second
 
 
-@_compiled
+@compiled
 def _add_law(
     factor: float, base: float, variance: float, moduli: Array, phases: Array, series: Array
 ) -> None:
@@ -214,7 +222,7 @@ def _add_law(
         series[2 * j] += size * phases[1, j]
 
 
-@_compiled
+@compiled
 def _race(
     start: float,
     base: float,
@@ -268,7 +276,7 @@ def _race(
     return integrands[0].sum(), integrands[1].sum(), begin, coarse, count
 
 
-@_compiled
+@compiled
 def race_heads(
     laws: tuple[Array, Array, NDArray[np.int64], Array, Array],
     covariances: Array,

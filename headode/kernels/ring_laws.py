@@ -12,25 +12,13 @@ from __future__ import annotations
 
 import cmath
 import math
-from collections.abc import Callable
-from typing import TypeVar, cast
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 from scipy.special import gammaln
 
 from headode._checks import Array
-
-F = TypeVar("F", bound=Callable[..., object])
-
-
-def _compiled(function: F) -> F:
-    """Compile for sums that may be reordered; what they call is in this file, for the cache."""
-    flags = {"reassoc", "contract", "nsz"}
-    compiled = njit(cache=True, nogil=True, fastmath=flags, error_model="numpy")(function)
-    return cast(F, compiled)
-
+from headode.kernels._compile import compiled
 
 # Exponents of Chernoff's bounds, and log Γ(1 ∓ s).
 _BELOW = np.append(np.arange(0.05, 0.95, 0.1), 0.97)
@@ -42,7 +30,7 @@ _STIRLING = (1 / 12, -1 / 360, 1 / 1260, -1 / 1680, 1 / 1188, -691 / 360360)
 _SHIFT = 9
 
 
-@_compiled
+@compiled
 def _reach(variance: float, digits: float, side: int) -> float:
     """How far T − (−a) gets on one side, −1 or +1, but for a probability of e^{−digits}.
 
@@ -60,7 +48,7 @@ def _reach(variance: float, digits: float, side: int) -> float:
     return reach
 
 
-@_compiled
+@compiled
 def _phase(k: float) -> float:
     """arg Γ(1 + ik), by Stirling's series."""
     z = complex(1.0 + _SHIFT, k)
@@ -76,7 +64,7 @@ def _phase(k: float) -> float:
     return phase
 
 
-@_compiled
+@compiled
 def _frequencies(base: float, own: float, ratio: float, other: float, tolerance: float) -> int:
     """Number of multiples of ``base`` at which the characteristic function is not negligible.
 
@@ -105,7 +93,7 @@ def _frequencies(base: float, own: float, ratio: float, other: float, tolerance:
     return count
 
 
-@_compiled
+@compiled
 def ring_laws(
     means: Array, covariances: Array, tolerance: float
 ) -> tuple[Array, Array, NDArray[np.int64], Array, Array]:

@@ -6,26 +6,15 @@ With T_h and T_k the logarithmic ring times, ρ is their joint density and n = P
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import TypeVar, cast
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from headode._checks import Array
-
-F = TypeVar("F", bound=Callable[..., object])
-
-
-def _compiled(function: F) -> F:
-    """Compile for sums that may be reordered; what they call is in this file, for the cache."""
-    flags = {"reassoc", "contract", "nsz"}
-    compiled = njit(cache=True, nogil=True, fastmath=flags, error_model="numpy")(function)
-    return cast(F, compiled)
+from headode.kernels._compile import compiled
 
 
-@_compiled
+@compiled
 def _powers(n: Array, weight: Array, tokens: int, result: Array) -> None:
     """w n^{L−1}, w n^{L−2} and w n^{L−3} in the rows of ``result``; w for a power below zero,
     which is never used."""
@@ -43,7 +32,7 @@ def _powers(n: Array, weight: Array, tokens: int, result: Array) -> None:
         result[0, i] = result[1, i] * base[i] if tokens > 1 else weight[i]
 
 
-@_compiled
+@compiled
 def _add_law(
     probability: float, law: Array, other: Array, moduli: Array, real: Array, imaginary: Array
 ) -> None:
@@ -63,7 +52,7 @@ def _add_law(
             imaginary[1, j, m] += moduli[1, j, m] * (three - four)
 
 
-@_compiled
+@compiled
 def _series(real: Array, imaginary: Array, scale: float) -> Array:
     """(2K + 1, 2K' + 1) coefficients of the functions of x and of y."""
     rows, columns = real.shape[1:]
@@ -85,7 +74,7 @@ def _series(real: Array, imaginary: Array, scale: float) -> Array:
     return series
 
 
-@_compiled
+@compiled
 def _transposed_series(response: Array, scale: float, real: Array, imaginary: Array) -> None:
     """Derivatives with respect to what :func:`_series` takes, from those with respect to it."""
     rows, columns = real.shape[1:]
@@ -108,7 +97,7 @@ def _transposed_series(response: Array, scale: float, real: Array, imaginary: Ar
             imaginary[1, j, m] = double * (sc - cs)
 
 
-@_compiled
+@compiled
 def _law_derivatives(
     law: Array,
     other: Array,
@@ -151,7 +140,7 @@ def _law_derivatives(
     second[1, 1] = -(two_base**2) * sums[4]
 
 
-@_compiled
+@compiled
 def _moduli(
     gammas: tuple[Array, Array],
     bases: tuple[float, float],
@@ -171,21 +160,58 @@ def _moduli(
             moduli[1, j, m] = size * math.exp(exponent + across * (j * m))
 
 
-@_compiled
+@compiled
 def _on_grid(series: Array, functions: tuple[Array, Array]) -> Array:
     """(points of x, points of y) values of a series."""
     values: Array = np.dot(functions[0].T, np.dot(series, functions[1]))
     return values
 
 
-@_compiled
+@compiled
 def _from_grid(factor: Array, functions: tuple[Array, Array]) -> Array:
     """Derivatives, with respect to a series, of Σ factor · its values."""
     response: Array = np.dot(functions[0], np.dot(factor, functions[1].T))
     return response
 
 
-@_compiled
+@compiled
+def _variation(
+    rung: Array,
+    n: Array,
+    rung_marked: Array,
+    n_marked: Array,
+    weights: tuple[Array, Array],
+    tokens: int,
+) -> tuple[Array, float]:
+    """What multiplies the marked token's ρ and n, then the others', on the grid; and the overlap.
+
+    rung, n and those of the marked token: (points of x, points of y).
+    """
+    points = n.shape
+    power = np.empty((3, n.size))
+    weight = np.empty(points)
+    for i in range(points[0]):
+        for j in range(points[1]):
+            weight[i, j] = weights[0][i] * weights[1][j]
+    _powers(n.ravel(), weight.ravel(), tokens, power)
+    power = power.reshape((3, points[0], points[1]))
+    others = tokens - 1.0
+    overlap = 0.0
+    factors = np.empty((4, points[0], points[1]))
+    for i in range(points[0]):
+        for j in range(points[1]):
+            factors[0, i, j] = power[0, i, j]
+            factors[1, i, j] = others * rung[i, j] * power[1, i, j]
+            factors[2, i, j] = others * n_marked[i, j] * power[1, i, j]
+            factors[3, i, j] = others * (
+                rung_marked[i, j] * power[1, i, j]
+                + (others - 1.0) * rung[i, j] * n_marked[i, j] * power[2, i, j]
+            )
+            overlap += rung_marked[i, j] * factors[0, i, j] + n_marked[i, j] * factors[1, i, j]
+    return factors, overlap
+
+
+@compiled
 def _two_clocks(
     laws: tuple[Array, Array],
     gammas: tuple[Array, Array],
@@ -222,37 +248,12 @@ def _two_clocks(
         at = min(s, 1)
         _add_law(probability, laws[0][s], laws[1][s], moduli[s], real[at], imaginary[at])
     scale = bases[0] * bases[1] / (4.0 * math.pi**2)
-    series, series_marked = (
-        _series(real[0], imaginary[0], scale),
-        _series(real[1], imaginary[1], scale),
-    )
-    rung = _on_grid(series, densities)
-    n = _on_grid(series, survivals)
+    series = _series(real[0], imaginary[0], scale)
+    series_marked = _series(real[1], imaginary[1], scale)
+    rung, n = _on_grid(series, densities), _on_grid(series, survivals)
     rung_marked = _on_grid(series_marked, densities)
     n_marked = _on_grid(series_marked, survivals)
-
-    points = n.shape
-    power = np.empty((3, n.size))
-    weight = np.empty(points)
-    for i in range(points[0]):
-        for j in range(points[1]):
-            weight[i, j] = weights[0][i] * weights[1][j]
-    _powers(n.ravel(), weight.ravel(), tokens, power)
-    power = power.reshape((3, points[0], points[1]))
-    others = tokens - 1.0
-    overlap = 0.0
-    # What multiplies the marked token's ρ and n, then the others'.
-    factors = np.empty((4, points[0], points[1]))
-    for i in range(points[0]):
-        for j in range(points[1]):
-            factors[0, i, j] = power[0, i, j]
-            factors[1, i, j] = others * rung[i, j] * power[1, i, j]
-            factors[2, i, j] = others * n_marked[i, j] * power[1, i, j]
-            factors[3, i, j] = others * (
-                rung_marked[i, j] * power[1, i, j]
-                + (others - 1.0) * rung[i, j] * n_marked[i, j] * power[2, i, j]
-            )
-            overlap += rung_marked[i, j] * factors[0, i, j] + n_marked[i, j] * factors[1, i, j]
+    factors, overlap = _variation(rung, n, rung_marked, n_marked, weights, tokens)
     for marked in range(2):
         at = 2 * (1 - marked)
         response = _from_grid(factors[at], densities) + _from_grid(factors[at + 1], survivals)
@@ -264,14 +265,14 @@ def _two_clocks(
     return overlap
 
 
-@_compiled
+@compiled
 def _functions(tables: Array, start: int, size: int, points: int) -> Array:
     """The first functions of a head, up to a pair's last frequency."""
     rows = 2 * size - 1
     return tables[start : start + rows * points].reshape((rows, points))
 
 
-@_compiled
+@compiled
 def overlap_pairs(
     pairs: NDArray[np.int64],
     laws: tuple[Array, Array, NDArray[np.int64], Array, Array],
