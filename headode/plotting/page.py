@@ -16,7 +16,7 @@ from headode.plotting.header import Rows, describe, draw_legend
 from headode.plotting.panels import Curve, Panel
 from headode.plotting.phase_bands import name_phases, shade_phases
 from headode.plotting.phases import Phase
-from headode.plotting.style import QUIET, SMALL, TEXT_WIDTH, level_look
+from headode.plotting.style import QUIET, SMALL, TEXT_WIDTH, label_level, level_look
 from headode.plotting.time_axis import set_time_axis, time_label
 from headode.plotting.value_axis import set_log_axis
 
@@ -145,15 +145,5 @@ def _name_levels(axes: Axes, panel: Panel) -> None:
     gap, last = (high - low) * SMALL / points, -float("inf")
     for level in sorted(panel.levels, key=lambda level: level.value):
         if level.text and level.value - last >= gap:
-            axes.annotate(
-                level.text,
-                (1, level.value),
-                xycoords=axes.get_yaxis_transform(),
-                xytext=(2, 0),
-                textcoords="offset points",
-                fontsize=SMALL,
-                color=QUIET,
-                verticalalignment="center",
-                annotation_clip=False,
-            )
+            label_level(axes, level.text, level.value)
             last = level.value

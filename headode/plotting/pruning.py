@@ -14,10 +14,10 @@ from headode.plotting.style import (
     INK,
     PHASE_SHADES,
     QUIET,
-    SMALL,
     TEXT_WIDTH,
     head_look,
     headode_style,
+    label_level,
     level_look,
 )
 
@@ -60,16 +60,7 @@ def _draw_risk(axes: Axes, pruning: xr.Dataset) -> None:
     floor = pruning.attrs["bayes_risk"]
     axes.axhspan(floor, allowed, color=PHASE_SHADES[0], linewidth=0, zorder=0)
     axes.axhline(floor, zorder=1, **level_look(dotted=False))
-    axes.annotate(
-        "Bayes",
-        (1, floor),
-        xycoords=axes.get_yaxis_transform(),
-        xytext=(2, 0),
-        textcoords="offset points",
-        fontsize=SMALL,
-        color=QUIET,
-        verticalalignment="center",
-    )
+    label_level(axes, "Bayes", floor)
     axes.plot(kept, risk, color=INK, marker="o", markerfacecolor="white")
     axes.set_ylabel("risk $E$")
     _label_abscissa(axes, len(kept))

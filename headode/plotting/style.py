@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import matplotlib.style
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 # The text width of a two-column page; each half of a figure is one column wide.
 TEXT_WIDTH = 6.75
@@ -75,6 +78,21 @@ def head_look(head: int) -> Look:
 def level_look(*, dotted: bool) -> dict[str, Any]:
     """The look of a reference line."""
     return {"color": QUIET, "linewidth": 0.6, "linestyle": (0, (1, 2)) if dotted else "-"}
+
+
+def label_level(axes: Axes, text: str, value: float) -> None:
+    """Write the name of a reference line beside its right end."""
+    axes.annotate(
+        text,
+        (1, value),
+        xycoords=axes.get_yaxis_transform(),
+        xytext=(2, 0),
+        textcoords="offset points",
+        fontsize=SMALL,
+        color=QUIET,
+        verticalalignment="center",
+        annotation_clip=False,
+    )
 
 
 @contextmanager
