@@ -35,7 +35,7 @@ from headode.order_parameters import OrderParameters
 # COARSE times, whose own error is ten times larger but may by chance be small in every entry.
 FINE, COARSE, SAFETY = 0.3, 3.0, 3.0
 # Roundoff below; above, the rules' error formulas do not apply.
-SMALLEST_TOLERANCE, LARGEST_TOLERANCE = 1e-11, 1e-3
+SMALLEST_TOLERANCE, LARGEST_TOLERANCE = 1e-11, 1e-2
 ROUNDOFF = 1e-12
 # Tolerance of the lattice and the clock's step for the noise, as a fraction of the others'.
 WIDER = 0.03

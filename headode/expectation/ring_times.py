@@ -12,28 +12,24 @@ times, so that many components cost little more than one.
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from headode._checks import Array
 from headode.expectation.gaussian_rule import TooManyNodes
 from headode.expectation.gradients import Gradients
 from headode.expectation.log_rates import clock_step
 from headode.expectation.threads import run_all
-from headode.kernels.one_clock import race_heads
+from headode.kernels.one_clock import Grids, RingLaws, add_marginals, race_heads
 from headode.kernels.ring_laws import ring_laws
 from headode.kernels.two_clocks import overlap_pairs
 
 # Fractions of the tolerance: of the law, times the number of tokens, that boxes and series leave
 # out; of the spectrum that a grid does not see; of the integrals beyond the ends of a grid.
-LAW, UNSEEN, TAIL = 0.1, 0.01, 0.01
+LAW, UNSEEN, TAIL = 0.02, 0.01, 0.01
 # Entries of the series of two heads, times the points of the grid, in all pairs: above, a second
-# thread pays; and, for a single pair, some seconds.
-PARALLEL_WORK, LARGEST_WORK = 1 << 20, 1 << 32
-
-RingLaws = tuple[Array, Array, NDArray[np.int64], Array, Array]
+# thread pays; and, for a single pair, some seconds. Points of the grid of a pair: half a gigabyte.
+PARALLEL_WORK, LARGEST_WORK, LARGEST_GRID = 200_000, 1 << 32, 1 << 23
 
 
 def race_series(
@@ -57,23 +53,22 @@ def race_series(
     Raises:
         TooManyNodes: for scores whose standard deviation is in the thousands.
     """
-    tokens, null = race
-    laws = ring_laws(means, covariances, LAW * tolerance / tokens)
-    sums, first, single, *grids = race_heads(
-        laws,
-        covariances,
-        probabilities,
-        tokens,
-        null,
+    laws = means, covariances, probabilities
+    ring = ring_laws(means, covariances, *race, LAW * tolerance)
+    sums, first, single, grids = race_heads(
+        ring,
+        *laws,
+        race,
         alpha,
         clock_step(tolerance),
         UNSEEN * tolerance,
         TAIL * tolerance,
     )
     heads = means.shape[1]
-    points = int(grids[0].max())
-    work = int(laws[2].max()) ** 2 * points
-    if points == 0 or work > LARGEST_WORK:
+    halves = grids[1]
+    longest = int(halves.max())
+    work = int(ring[3].max()) ** 2 * longest
+    if work == 0 or work > LARGEST_WORK or 4 * longest**2 > LARGEST_GRID:
         raise TooManyNodes(
             f"scores with a standard deviation of {math.sqrt(covariances.max()):.3g} take too long "
             "by the factorized method (try method auto or a looser tolerance)"
@@ -83,35 +78,36 @@ def race_series(
     total.first += first
     diagonal = np.arange(heads)
     total.second[:, diagonal, diagonal] += single
-    total.nodes = int(grids[0].sum())
+    total.nodes = 2 * int(halves.sum())
     if heads > 1:
-        _add_pairs(total, laws, covariances, probabilities, tokens, grids, alpha[1], work)
+        _add_pairs(total, ring, laws, race[0], grids, alpha[1], work)
     return total
 
 
 def _add_pairs(
     total: Gradients,
-    laws: RingLaws,
-    covariances: Array,
-    probabilities: Array,
+    ring: RingLaws,
+    laws: tuple[Array, Array, Array],
     tokens: int,
-    grids: list[Any],
+    grids: Grids,
     alpha: float,
     work: int,
 ) -> None:
     """Add the overlaps of all pairs of heads, and their derivatives."""
-    points = grids[0]
-    pairs = np.stack(np.tril_indices(len(points), -1), axis=1)
+    halves = grids[1]
+    pairs = np.stack(np.tril_indices(len(halves), -1), axis=1)
     parts = 2 if work * len(pairs) > PARALLEL_WORK and len(pairs) > 1 else 1
     first, second = np.zeros((parts, *total.first.shape)), np.zeros((parts, *total.second.shape))
+    marginals = np.zeros((parts, len(halves), 2, 2 * int(halves.max())))
     overlaps = np.empty(len(pairs))
     tasks = []
     for part in range(parts):
         cut = slice(part * len(pairs) // parts, (part + 1) * len(pairs) // parts)
-        results = overlaps[cut], first[part], second[part]
-        tasks.append((pairs[cut], laws, covariances, probabilities, tokens, *grids, *results))
+        results = overlaps[cut], first[part], second[part], marginals[part]
+        tasks.append((pairs[cut], ring, *laws, tokens, grids, *results))
     run_all(overlap_pairs, tasks, parallel=parts > 1)
+    add_marginals(ring, *laws, grids, marginals.sum(axis=0), first[0], second[0])
     total.squared += 2.0 * float(overlaps.sum())
     total.first += alpha * first.sum(axis=0)
     total.second += alpha * second.sum(axis=0)
-    total.nodes += int((points[pairs[:, 0]] * points[pairs[:, 1]]).sum())
+    total.nodes += 4 * int((halves[pairs[:, 0]] * halves[pairs[:, 1]]).sum())

@@ -1,7 +1,8 @@
 """Races of one head's clocks, from the series of their logarithmic ring times.
 
-The functions of x are ordered 1, cos k₁x, sin k₁x, cos k₂x, ... with x from the start of the box.
-With T the logarithmic ring time, r is its density, n = P(T > x) and q = r − r'.
+With T the logarithmic ring time, r is its density, n = P(T > x) and q = r − r'. All are e^{αx}
+times a Fourier series. Grids of x are symmetric about a center: the waves on one side of it give
+those on the other one.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headode._checks import Array
-from headode.kernels._compile import compiled
+from headode.kernels._compile import compiled, multiply
 
 # A rotation of a wave is started anew so often that it stays exact to the last digits.
 _ANEW = 16
@@ -21,123 +22,181 @@ _GROWTH = 1.1
 # Entries of a table of functions of x: some seconds.
 LARGEST_TABLE = 1 << 26
 
+Complex = NDArray[np.complex128]
+# What `ring_laws` returns.
+RingLaws = tuple[Array, Array, Array, NDArray[np.int64], Array, Complex]
+# Grids of all heads for two clocks: center and step (H, 2); half the number of points (H,), none if
+# a race takes too many; cosines and sines of waves (H, frequencies · half), from the center on; and
+# on all points, in their order, e^{α(x − center)} (H, points), the null token's survival times the
+# step (H, points), and n of an unmarked and of the marked token (H, 2, points).
+Grids = tuple[Array, NDArray[np.int64], Array, Array, Array, Array, Array]
+
 
 @compiled
-def _waves(start: float, step: float, length: float, density: Array, survival: Array) -> None:
-    """The series' functions (2K + 1, points), and their integrals from x to the end of the box.
-
-    start: of the grid of x, from the start of the box; length: of the box.
-    """
-    points = density.shape[1]
-    for i in range(points):
-        density[0, i] = 1.0
-        survival[0, i] = length - (start + i * step)
-    for j in range(1, density.shape[0] // 2 + 1):
-        k = 2.0 * math.pi * j / length
-        per = 1.0 / k
-        turn_cos = math.cos(k * step)
-        turn_sin = math.sin(k * step)
-        for begin in range(0, points, _ANEW):
-            cos = math.cos(k * (start + begin * step))
-            sin = math.sin(k * (start + begin * step))
-            for i in range(begin, min(begin + _ANEW, points)):
-                density[2 * j - 1, i] = cos
-                density[2 * j, i] = sin
-                survival[2 * j - 1, i] = -per * sin
-                survival[2 * j, i] = per * (cos - 1.0)
+def _waves(step: float, base: float, cosines: Array, sines: Array) -> None:
+    """cos and sin of jbx in the rows j, at x = step/2, 3 step/2, …"""
+    for j in range(cosines.shape[0]):
+        k = j * base
+        turn_cos, turn_sin = math.cos(k * step), math.sin(k * step)
+        for begin in range(0, cosines.shape[1], _ANEW):
+            cos = math.cos(k * (begin + 0.5) * step)
+            sin = math.sin(k * (begin + 0.5) * step)
+            for i in range(begin, min(begin + _ANEW, cosines.shape[1])):
+                cosines[j, i], sines[j, i] = cos, sin
                 cos, sin = cos * turn_cos - sin * turn_sin, sin * turn_cos + cos * turn_sin
 
 
 @compiled
-def _on_grid(
-    series: Array, base: float, density: Array, survival: Array
-) -> tuple[Array, Array, Array]:
-    """n, r and q = r − r', (2, points) each, of two series."""
-    size, points = density.shape
-    twice = series.copy()  # of q = r − r', with a² g for a g
-    for s in range(2):
-        for j in range(1, size // 2 + 1):
-            twice[s, 2 * j - 1] -= j * base * series[s, 2 * j]
-            twice[s, 2 * j] += j * base * series[s, 2 * j - 1]
-    n, r, q = np.zeros((2, points)), np.zeros((2, points)), np.zeros((2, points))
-    for s in range(2):
-        for a in range(size):
-            for i in range(points):
-                n[s, i] += series[s, a] * survival[a, i]
-                r[s, i] += series[s, a] * density[a, i]
-                q[s, i] += twice[s, a] * density[a, i]
-    return n, r, q
+def _fill_growth(tilt: float, step: float, growth: Array) -> None:
+    """e^{αx} at the points of a grid, in their order."""
+    half = growth.size // 2
+    for i in range(half):
+        growth[half + i] = math.exp(tilt * (i + 0.5) * step)
+        growth[half - 1 - i] = 1.0 / growth[half + i]
 
 
 @compiled
-def _from_grid(
-    factors: Array, base: float, density: Array, survival: Array, response: Array
+def _fill_weight(start: float, step: float, null: float, weight: Array) -> None:
+    """The null token's survival at logarithmic times from ``start`` on, times their step."""
+    for i in range(weight.size):
+        weight[i] = step * math.exp(-null * math.exp(min(start + i * step, 700.0)))
+
+
+@compiled
+def _fill_law(
+    factor: float,
+    head: tuple[float, float, float],
+    mean: float,
+    variance: float,
+    moduli: Array,
+    turns: Complex,
+    law: Complex,
 ) -> None:
-    """Derivatives, with respect to the series, of Σ factors · (r, q, n), the marked one's first."""
-    size, points = density.shape
-    twice = np.empty((2, size))
-    for s in range(2):
-        at = 3 * (1 - s)
-        for a in range(size):
-            direct, doubled = 0.0, 0.0
-            for i in range(points):
-                rung = factors[at, i] + factors[at + 1, i]
-                direct += rung * density[a, i] + factors[at + 2, i] * survival[a, i]
-                doubled += factors[at + 1, i] * density[a, i]
-            response[s, a] = direct
-            twice[s, a] = doubled
-        for j in range(1, size // 2 + 1):
-            response[s, 2 * j - 1] += j * base * twice[s, 2 * j]
-            response[s, 2 * j] -= j * base * twice[s, 2 * j - 1]
+    """A law's coefficients e^{αc} φ(k) e^{−ikc}, times ``factor``; head: α, k₁ and the center c."""
+    tilt, base, center = head
+    # A tilted Gaussian has its mean shifted.
+    turn = -base * (mean + tilt * variance + center)
+    size = factor * math.exp(tilt * (mean + 0.5 * tilt * variance + center))
+    step = complex(math.cos(turn), math.sin(turn))
+    wave = 1.0 + 0.0j
+    for j in range(law.size):
+        if j % _ANEW == 0:
+            wave = complex(math.cos(j * turn), math.sin(j * turn))
+        k = j * base
+        law[j] = size * moduli[j] * math.exp(-0.5 * variance * k * k) * wave * turns[j]
+        wave *= step
+
+
+@compiled
+def _series(laws: Complex, tilt: float, base: float) -> tuple[Array, Array]:
+    """Coefficients (6, K + 1) of cosines and of sines: P(T < x), r and q of either law."""
+    cosines, sines = np.empty((6, laws.shape[1])), np.empty((6, laws.shape[1]))
+    for j in range(laws.shape[1]):
+        slope = complex(tilt, -j * base)
+        double = 2.0 if j else 1.0
+        for s in range(2):
+            rung = double * laws[s, j]
+            rang, twice = rung / slope, (1.0 - slope) * rung
+            cosines[3 * s, j], sines[3 * s, j] = rang.real, rang.imag
+            cosines[3 * s + 1, j], sines[3 * s + 1, j] = rung.real, rung.imag
+            cosines[3 * s + 2, j], sines[3 * s + 2, j] = twice.real, twice.imag
+    return cosines, sines
+
+
+@compiled
+def _transposed_series(
+    cosines: Array, sines: Array, tilt: float, base: float, factor: float
+) -> Complex:
+    """(2, K + 1): derivatives with respect to the real parts of the laws' coefficients and, by
+    −i, to the imaginary ones, from those with respect to the series."""
+    response = np.empty((2, cosines.shape[1]), dtype=np.complex128)
+    for j in range(cosines.shape[1]):
+        slope = complex(tilt, -j * base)
+        double = factor * (2.0 if j else 1.0)
+        for s in range(2):
+            rang = complex(cosines[3 * s, j], -sines[3 * s, j])
+            rung = complex(cosines[3 * s + 1, j], -sines[3 * s + 1, j])
+            twice = complex(cosines[3 * s + 2, j], -sines[3 * s + 2, j])
+            response[s, j] = double * (rang / slope + rung + (1.0 - slope) * twice)
+    return response
+
+
+@compiled
+def _on_grid(coefficients: tuple[Array, Array], waves: tuple[Array, Array], growth: Array) -> Array:
+    """(6, points) values of series, in the order of the points."""
+    half = growth.size // 2
+    even, odd = np.empty((6, half)), np.empty((6, half))
+    multiply(coefficients[0], waves[0], even)
+    multiply(coefficients[1], waves[1], odd)
+    values = np.empty((6, 2 * half))
+    for a in range(6):
+        for i in range(half):
+            values[a, half + i] = (even[a, i] + odd[a, i]) * growth[half + i]
+            values[a, half - 1 - i] = (even[a, i] - odd[a, i]) * growth[half - 1 - i]
+    return values
+
+
+@compiled
+def _from_grid(factors: Array, waves: tuple[Array, Array], growth: Array) -> tuple[Array, Array]:
+    """Derivatives, with respect to the series, of Σ factors · their values."""
+    half = growth.size // 2
+    even, odd = np.empty((6, half)), np.empty((6, half))
+    for a in range(6):
+        for i in range(half):
+            later = factors[a, half + i] * growth[half + i]
+            earlier = factors[a, half - 1 - i] * growth[half - 1 - i]
+            even[a, i], odd[a, i] = later + earlier, later - earlier
+    cosines, sines = np.empty((6, waves[0].shape[0])), np.empty((6, waves[0].shape[0]))
+    multiply(even, waves[0].T, cosines)
+    multiply(odd, waves[1].T, sines)
+    return cosines, sines
+
+
+@compiled
+def _repeated(tilt: float, base: float) -> float:
+    """Σ_{m ≥ 1} e^{−αmB}: what the series of P(T < x) has of the repetitions of P(T < ∞)."""
+    return 1.0 / math.expm1(2.0 * math.pi * tilt / base)
 
 
 @compiled
 def _one_clock(
-    series: Array,
-    base: float,
+    values: Array,
     tokens: int,
     weight: Array,
     alpha: tuple[float, float],
-    density: Array,
-    survival: Array,
     integrands: Array,
-    response: Array,
+    factors: Array,
 ) -> None:
     """The race of one head's clocks.
 
-    series: (2, 2K + 1) of an unmarked token and of the marked one, averaged over the signal;
-    base: smallest frequency; weight: (points,) the null token's survival times the grid's step;
-    alpha: α₁, α₂; density, survival: the functions. Receives in ``integrands`` (5, points) those of
-    E p_ε and of E Σ p², the two n and Z n^{L−1}, and in ``response`` (2, 2K + 1) the derivatives of
-    −α₁ E p_ε + ½ α₂ E Σ p² with respect to the series, the unmarked one's summed over L − 1 tokens.
+    values: (6, points) n, r and q of an unmarked token and of the marked one, averaged over the
+    signal; weight: (points,) the null token's survival times the grid's step; alpha: α₁, α₂.
+    Receives in ``integrands`` (5, points) those of E p_ε and of E Σ p², the two n and Z n^{L−1},
+    and in ``factors`` (6, points) the derivatives of −α₁ E p_ε + ½ α₂ E Σ p² with respect to
+    P(T < x), r and q, the unmarked token's summed over L − 1 tokens.
     """
-    points = density.shape[1]
-    n, r, q = _on_grid(series, base, density, survival)
-    power = np.empty((3, points))  # Z n^{L−1}, Z n^{L−2}, Z n^{L−3}; one below zero is never used
-    for i in range(points):
-        once = max(n[0, i], 0.0)
-        power[2, i] = weight[i] * once ** max(tokens - 3, 0)
-        power[1, i] = power[2, i] * once if tokens > 2 else weight[i]
-        power[0, i] = power[1, i] * once if tokens > 1 else weight[i]
     others = tokens - 1.0
     half = 0.5 * alpha[1]
-    # What multiplies r, q and n of the marked token, then of the others.
-    factors = np.empty((6, points))
-    integrands[2:4] = n
-    integrands[4] = power[0]
-    for i in range(points):
-        integrands[0, i] = r[1, i] * power[0, i]
-        integrands[1, i] = q[1, i] * power[0, i] + others * q[0, i] * n[1, i] * power[1, i]
-        factors[0, i] = -alpha[0] * power[0, i]
-        factors[1, i] = half * power[0, i]
-        factors[2, i] = half * others * q[0, i] * power[1, i]
-        factors[3, i] = 0.0
-        factors[4, i] = half * others * n[1, i] * power[1, i]
-        factors[5, i] = others * (
-            (half * q[1, i] - alpha[0] * r[1, i]) * power[1, i]
-            + half * (others - 1.0) * q[0, i] * n[1, i] * power[2, i]
+    integrands[2], integrands[3] = values[0], values[3]
+    for i in range(weight.size):
+        q, n_marked, r_marked, q_marked = values[2, i], values[3, i], values[4, i], values[5, i]
+        once = max(values[0, i], 0.0)
+        # Z n^{L−1}, Z n^{L−2}, Z n^{L−3}; one below zero is never used.
+        power_3 = weight[i] * once ** max(tokens - 3, 0)
+        power_2 = power_3 * once if tokens > 2 else weight[i]
+        power_1 = power_2 * once if tokens > 1 else weight[i]
+        integrands[4, i] = power_1
+        integrands[0, i] = r_marked * power_1
+        integrands[1, i] = q_marked * power_1 + others * q * n_marked * power_2
+        factors[0, i] = -others * (
+            (half * q_marked - alpha[0] * r_marked) * power_2
+            + half * (others - 1.0) * q * n_marked * power_3
         )
-    _from_grid(factors, base, density, survival, response)
+        factors[1, i] = 0.0
+        factors[2, i] = half * others * n_marked * power_2
+        factors[3, i] = -half * others * q * power_2
+        factors[4, i] = -alpha[0] * power_1
+        factors[5, i] = half * power_1
 
 
 @compiled
@@ -157,17 +216,10 @@ def _amplitude(integrands: Array, turn: float) -> float:
 
 
 @compiled
-def _fill_weight(start: float, step: float, null: float, weight: Array) -> None:
-    """The null token's survival at logarithmic times from ``start`` on, times their step."""
-    for i in range(weight.size):
-        weight[i] = step * math.exp(-null * math.exp(min(start + i * step, 700.0)))
-
-
-@compiled
 def _coarsest(
     integrands: Array, step: float, tokens: int, widest: float, left_out: float, cut: float
-) -> tuple[float, float, int]:
-    """Begin, step and number of points of the coarsest grid that will do for two clocks.
+) -> tuple[float, float, float]:
+    """Ends, from the first point on, and step of the coarsest grid that will do for two clocks.
 
     What a grid of step h gets wrong is the integrands' spectrum at 2π/h, looked at from the
     frequency on that is known to be negligible.
@@ -187,115 +239,146 @@ def _coarsest(
         if _amplitude(integrands[:2], 2.0 * math.pi * step / wider) > left_out:
             break
         coarse = wider
-    return first * step, coarse, math.ceil((last - first) * step / coarse) + 1
+    return first * step, last * step, coarse
+
+
+@compiled
+def _add_law_sums(response: Complex, law: Complex, tilt: float, base: float, sums: Array) -> None:
+    """Add the first and second derivative with respect to a law's mean: factors α − ik."""
+    for j in range(law.size):
+        slope = complex(tilt, -j * base)
+        each = slope * law[j] * response[j]
+        sums[0] += each.real
+        sums[1] += (slope * each).real
 
 
 @compiled
 def _law_sums(
-    responses: Array,
-    base: float,
-    variance: float,
-    moduli: Array,
-    phases: Array,
-) -> tuple[float, float]:
-    """Derivatives with respect to a law's mean, factors −ik of its coefficients."""
-    first, second = 0.0, 0.0
-    for j in range(1, responses.size // 2 + 1):
-        k = j * base
-        size = 2.0 * moduli[j] * math.exp(-0.5 * variance * k * k)
-        cos, sin = size * phases[0, j], size * phases[1, j]
-        first += k * (responses[2 * j - 1] * sin - responses[2 * j] * cos)
-        second -= k * k * (responses[2 * j - 1] * cos + responses[2 * j] * sin)
-    return first, second
+    response: Complex,
+    head: tuple[float, float, float],
+    laws: tuple[Array, Array, Array],
+    gammas: tuple[Array, Complex],
+    first: Array,
+    second: Array,
+) -> None:
+    """Add the derivatives with respect to every law's mean, over the law's probability.
+
+    laws: means, variances and factors (S + 1,) of the laws.
+    """
+    means, variances, factors = laws
+    law = np.empty(response.shape[1], dtype=np.complex128)
+    sums = np.empty(2)
+    for s in range(means.size):
+        _fill_law(factors[0], head, means[s], variances[s], gammas[0], gammas[1], law)
+        sums[:] = 0.0
+        _add_law_sums(response[min(s, 1)], law, head[0], head[1], sums)
+        first[s] += sums[0]
+        second[s] += sums[1]
 
 
 @compiled
-def _add_law(
-    factor: float, base: float, variance: float, moduli: Array, phases: Array, series: Array
-) -> None:
-    """Add a law's coefficients to those of the functions of x."""
-    series[0] += factor
-    for j in range(1, series.size // 2 + 1):
-        k = j * base
-        size = 2.0 * factor * moduli[j] * math.exp(-0.5 * variance * k * k)
-        series[2 * j - 1] += size * phases[0, j]
-        series[2 * j] += size * phases[1, j]
+def _sum_laws(
+    head: tuple[float, float, float],
+    laws: tuple[Array, Array, Array],
+    gammas: tuple[Array, Complex],
+) -> Complex:
+    """(2, K + 1): the coefficients of an unmarked token, and of the marked one on average."""
+    means, variances, factors = laws
+    total = np.zeros((2, gammas[0].size), dtype=np.complex128)
+    law = np.empty(gammas[0].size, dtype=np.complex128)
+    for s in range(means.size):
+        _fill_law(factors[s], head, means[s], variances[s], gammas[0], gammas[1], law)
+        total[min(s, 1)] += law
+    return total
 
 
 @compiled
 def _race(
-    start: float,
-    base: float,
-    variances: Array,
-    moduli: Array,
-    phases: Array,
-    probabilities: Array,
-    tokens: int,
-    null: float,
+    head: tuple[float, float, float],
+    window: tuple[float, float],
+    laws: tuple[Array, Array, Array],
+    gammas: tuple[Array, Complex],
+    race: tuple[int, float],
     alpha: tuple[float, float],
     steps: tuple[float, float],
     left_out: float,
     cut: float,
     first: Array,
     second: Array,
-) -> tuple[float, float, float, float, int]:
-    """One head's race.
+) -> tuple[float, float, float, float, float]:
+    """One head's race, on a grid from one end of the ``window`` to the other.
 
-    Takes ``start`` and ``base`` of the box, ``variances`` (S + 1,) of the field, ``moduli``
-    (K + 1,) and ``phases`` (S + 1, 2, K + 1) as of the ring laws; the rest as :func:`race_heads`.
     ``first`` and ``second`` (S + 1,) receive the derivatives of −α₁ E p_ε + ½ α₂ E Σ p² with
     respect to the means, the unmarked law's summed over L − 1 tokens. Returns E p_ε, E Σ p², and
-    begin (from the start of the box), step and number of points of the grid that will do for two
-    clocks; no points if this takes too many.
+    the ends and the step of the grid that will do for two clocks; no step if a race takes too
+    long.
     """
-    size = 2 * moduli.size - 1
-    length = 2.0 * math.pi / base
-    series = np.zeros((2, size))
-    for s in range(variances.size):
-        factor = probabilities[s - 1] / length if s else 1.0 / length
-        _add_law(factor, base, variances[s], moduli, phases[s], series[min(s, 1)])
-    step = max(steps[0], math.pi / (size * base))
+    tilt, base, _ = head
+    tokens, null = race
+    size = gammas[0].size
+    total = _sum_laws(head, laws, gammas)
+    coefficients = _series(total, tilt, base)
+    repeated = _repeated(tilt, base)
+    step = max(steps[0], 0.5 * math.pi / (size * base))
     while True:
-        points = math.ceil(length / step) + 1
-        if size * points > LARGEST_TABLE:
-            return 0.0, 0.0, 0.0, 0.0, 0
-        density, survival = np.empty((size, points)), np.empty((size, points))
-        _waves(0.0, step, length, density, survival)
-        weight = np.empty(points)
-        _fill_weight(start, step, null, weight)
-        integrands, response = np.empty((5, points)), np.empty((2, size))
-        _one_clock(series, base, tokens, weight, alpha, density, survival, integrands, response)
+        # Points at both ends, and none beyond: there the series are wrong.
+        half = math.ceil(0.5 * (window[1] - window[0]) / step + 0.5)
+        step = (window[1] - window[0]) / (2 * half - 1)
+        if size * half > LARGEST_TABLE:
+            return 0.0, 0.0, 0.0, 0.0, 0.0
+        waves = np.empty((size, half)), np.empty((size, half))
+        _waves(step, base, waves[0], waves[1])
+        growth, weight = np.empty(2 * half), np.empty(2 * half)
+        _fill_growth(tilt, step, growth)
+        _fill_weight(window[0], step, null, weight)
+        values = _on_grid(coefficients, waves, growth)
+        for s in range(2):
+            values[3 * s] = 1.0 + repeated - values[3 * s]
+        integrands, factors = np.empty((5, 2 * half)), np.empty((6, 2 * half))
+        _one_clock(values, tokens, weight, alpha, integrands, factors)
         if _amplitude(integrands[:2], math.pi) < left_out or step < 0.5 * steps[0]:
             break
         step *= 0.5
-    for s in range(variances.size):
-        first[s], second[s] = _law_sums(
-            response[min(s, 1)] / length, base, variances[s], moduli, phases[s]
-        )
-    begin, coarse, count = _coarsest(integrands, step, tokens, steps[1], left_out, cut)
-    return integrands[0].sum(), integrands[1].sum(), begin, coarse, count
+    cosines, sines = _from_grid(factors, waves, growth)
+    response = _transposed_series(cosines, sines, tilt, base, 1.0)
+    first[:] = 0.0
+    second[:] = 0.0
+    _law_sums(response, head, laws, gammas, first, second)
+    begin, end, coarse = _coarsest(integrands, step, tokens, steps[1], left_out, cut)
+    return integrands[0].sum(), integrands[1].sum(), window[0] + begin, window[0] + end, coarse
+
+
+@compiled
+def _head_laws(
+    means: Array, covariances: Array, probabilities: Array, base: float, h: int
+) -> tuple[Array, Array, Array]:
+    """Means, variances and factors of the series of one head's laws."""
+    factors = np.empty(means.shape[0])
+    factors[0] = base / (2.0 * math.pi)
+    factors[1:] = probabilities * factors[0]
+    return means[:, h].copy(), covariances[:, h, h].copy(), factors
 
 
 @compiled
 def race_heads(
-    laws: tuple[Array, Array, NDArray[np.int64], Array, Array],
+    ring: RingLaws,
+    means: Array,
     covariances: Array,
     probabilities: Array,
-    tokens: int,
-    null: float,
+    race: tuple[int, float],
     alpha: tuple[float, float],
     step: float,
     left_out: float,
     cut: float,
-) -> tuple[Array, Array, Array, NDArray[np.int64], Array, Array, Array]:
+) -> tuple[Array, Array, Array, Grids]:
     """The races of all heads, and what pairs of heads need of each.
 
     Args:
-        laws: what ``ring_laws`` returned.
+        ring: what ``ring_laws`` returned.
+        means: (S + 1, H).
         covariances: (S + 1, H, H).
         probabilities: (S,) of the signal's components.
-        tokens: L.
-        null: ν, the rate of the null token.
+        race: L and ν, the rate of the null token.
         alpha: α₁, α₂.
         step: of a grid that is fine enough whatever the scores.
         left_out: what a grid may leave out.
@@ -303,34 +386,29 @@ def race_heads(
 
     Returns:
         sums (2, H): E p_ε and E Σ p²; first and second (S + 1, H): derivatives with respect to the
-        means; points (H,) of each head's grid, none if a race takes too many; and, for all heads
-        one after another, density and survival (2K + 1, points): the functions of x and their
-        integrals from x on, with the largest K that a pair takes; weight (points,): the null
-        token's survival times the grid's step.
+        means; and the grids for two clocks.
     """
-    starts, bases, sizes, moduli, phases = laws
-    count, heads = covariances.shape[:2]
+    tilts, bases, windows, sizes, moduli, turns = ring
+    count, heads = means.shape
     sums, grids = np.empty((2, heads)), np.empty((heads, 2))
     first, second = np.empty((count, heads)), np.empty((count, heads))
+    halves = np.zeros(heads, dtype=np.int64)
     gradient, curvature = np.empty(count), np.empty(count)
-    needed = np.empty(heads, dtype=np.int64)
-    spread = math.sqrt(1.0 + 2.0 * math.log(tokens))
+    spread = math.sqrt(1.0 + 2.0 * math.log(race[0]))
     for h in range(heads):
         size = sizes[h, h] + 1
+        low, high = windows[h]
         # Two clocks of strongly correlated scores are sharper along x − y than either race shows:
         # as sharp as the law's highest frequency, times √(1 + 2 ln L) for the power of n, or, where
         # that is less, as exponential clocks are at any score.
         highest = spread * sizes[h].max() * bases[h]
         widest = max(2.0 * step, 2.0 * math.pi / highest)
-        sums[0, h], sums[1, h], grids[h, 0], grids[h, 1], needed[h] = _race(
-            starts[h],
-            bases[h],
-            covariances[:, h, h].copy(),
-            moduli[h, :size],
-            np.ascontiguousarray(phases[h, :, :, :size]),
-            probabilities,
-            tokens,
-            null,
+        sums[0, h], sums[1, h], begin, end, coarse = _race(
+            (tilts[h], bases[h], 0.5 * (low + high)),
+            (low, high),
+            _head_laws(means, covariances, probabilities, bases[h], h),
+            (moduli[h, :size], turns[h, :size]),
+            race,
             alpha,
             (step, widest),
             left_out,
@@ -339,24 +417,96 @@ def race_heads(
             curvature,
         )
         first[:, h], second[:, h] = gradient, curvature
-    if needed.min() == 0:
-        needed[:] = 0
-    rows = np.empty(heads, dtype=np.int64)
+        if coarse > 0.0:
+            halves[h] = math.ceil(0.5 * (end - begin) / coarse + 0.5)
+            grids[h, 0], grids[h, 1] = 0.5 * (begin + end), (end - begin) / (2 * halves[h] - 1)
+    if halves.min() == 0:
+        halves[:] = 0
+    return (
+        sums,
+        first,
+        second,
+        _fill_grids(ring, means, covariances, probabilities, grids, halves, race[1]),
+    )
+
+
+@compiled
+def _fill_grids(
+    ring: RingLaws,
+    means: Array,
+    covariances: Array,
+    probabilities: Array,
+    grids: Array,
+    halves: NDArray[np.int64],
+    null: float,
+) -> Grids:
+    """The functions on the grids for two clocks."""
+    tilts, bases, _, sizes, moduli, turns = ring
+    heads, most = halves.size, halves.max()
+    rows = sizes.max() + 1
+    cosines, sines = np.empty((heads, rows * most)), np.empty((heads, rows * most))
+    growth, weight = np.empty((heads, 2 * most)), np.empty((heads, 2 * most))
+    later = np.empty((heads, 2, 2 * most))
     for h in range(heads):
-        rows[h] = 2 * sizes[h].max() + 1
-    density, survival = np.empty((rows * needed).sum()), np.empty((rows * needed).sum())
-    weight = np.empty(needed.sum())
-    at, table = 0, 0
-    for h in range(heads):
-        begin, step = grids[h]
-        points, entries = needed[h], rows[h] * needed[h]
-        _waves(
-            begin,
-            step,
-            2.0 * math.pi / bases[h],
-            density[table : table + entries].reshape((rows[h], points)),
-            survival[table : table + entries].reshape((rows[h], points)),
-        )
-        _fill_weight(starts[h] + begin, step, null, weight[at : at + points])
-        at, table = at + points, table + entries
-    return sums, first, second, needed, density, survival, weight
+        half = halves[h]
+        size, waves = sizes[h, h] + 1, sizes[h].max() + 1
+        center, step = grids[h]
+        cosine = cosines[h, : waves * half].reshape((waves, half))
+        sine = sines[h, : waves * half].reshape((waves, half))
+        _waves(step, bases[h], cosine, sine)
+        _fill_growth(tilts[h], step, growth[h, : 2 * half])
+        _fill_weight(center - (half - 0.5) * step, step, null, weight[h, : 2 * half])
+        head = (tilts[h], bases[h], center)
+        laws = _head_laws(means, covariances, probabilities, bases[h], h)
+        total = _sum_laws(head, laws, (moduli[h, :size], turns[h, :size]))
+        coefficients = _series(total, tilts[h], bases[h])
+        values = _on_grid(coefficients, (cosine[:size], sine[:size]), growth[h, : 2 * half])
+        for s in range(2):
+            later[h, s, : 2 * half] = (1.0 + _repeated(tilts[h], bases[h])) - values[3 * s]
+    return grids, halves, cosines, sines, growth, weight, later
+
+
+@compiled
+def add_marginals(
+    ring: RingLaws,
+    means: Array,
+    covariances: Array,
+    probabilities: Array,
+    grids: Grids,
+    factors: Array,
+    first: Array,
+    second: Array,
+) -> None:
+    """Add derivatives of Σ factors · n, of single heads on the grids for two clocks.
+
+    Args:
+        ring: what ``ring_laws`` returned.
+        means: (S + 1, H).
+        covariances: (S + 1, H, H).
+        probabilities: (S,) of the signal's components.
+        grids: of two clocks.
+        factors: (H, 2, points), of an unmarked token and of the marked one.
+        first: (S + 1, H) receives derivatives with respect to the means.
+        second: (S + 1, H, H) likewise, on its diagonal.
+    """
+    tilts, bases, _, sizes, moduli, turns = ring
+    centers, halves, cosines, sines, growth, _, _ = grids
+    count = means.shape[0]
+    gradient, curvature = np.empty(count), np.empty(count)
+    for h in range(means.shape[1]):
+        half, size = halves[h], sizes[h, h] + 1
+        cosine = cosines[h, : size * half].reshape((size, half))
+        sine = sines[h, : size * half].reshape((size, half))
+        each = np.zeros((6, 2 * half))
+        each[0], each[3] = -factors[h, 0, : 2 * half], -factors[h, 1, : 2 * half]
+        even, odd = _from_grid(each, (cosine, sine), growth[h, : 2 * half])
+        response = _transposed_series(even, odd, tilts[h], bases[h], 1.0)
+        gradient[:] = 0.0
+        curvature[:] = 0.0
+        head = (tilts[h], bases[h], centers[h, 0])
+        laws = _head_laws(means, covariances, probabilities, bases[h], h)
+        gammas = (moduli[h, :size], turns[h, :size])
+        _law_sums(response, head, laws, gammas, gradient, curvature)
+        for s in range(count):
+            first[s, h] += gradient[s]
+            second[s, h, h] += curvature[s]

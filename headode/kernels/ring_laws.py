@@ -3,9 +3,12 @@
 A token with the score u rings at a time e^T, T = log E − u with E a standard exponential. If the
 scores of the heads are Gaussian with means a and covariance Q,
 
-    E exp(i Σ_h k_h T_h) = Π_h Γ(1 + i k_h) exp(−i k·a − k·Qk/2).
+    E exp(z·T) = Π_h Γ(1 + z_h) exp(−z·a + z·Qz/2).
 
-On boxes that hold nearly all of it, the law is a Fourier series with these coefficients.
+At z = ik − α these are the coefficients of Fourier series for e^{−α·x} times the joint density and,
+divided by α − ik, for e^{−α·x} P(T < x). The tilt α > 0 makes the early times, at which one of
+many tokens rings first, as large as any other. A series repeats itself with the length of its box;
+of P(T < x) the repetitions from later times are known, P(T < ∞) = 1 each.
 """
 
 from __future__ import annotations
@@ -15,117 +18,232 @@ import math
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import gammaln
+from scipy.special import ndtr
 
 from headode._checks import Array
 from headode.kernels._compile import compiled
 
-# Exponents of Chernoff's bounds, and log Γ(1 ∓ s).
-_BELOW = np.append(np.arange(0.05, 0.95, 0.1), 0.97)
-_ABOVE = np.geomspace(0.05, 50.0, 24)
-_LOG_BELOW: Array = gammaln(1.0 - _BELOW)
-_LOG_ABOVE: Array = gammaln(1.0 + _ABOVE)
-# Of Stirling's series, and where it is used, 1 + SHIFT on.
+# Exponents s of bounds: 1 − e^{−y} ≤ y^s for s ≤ 1, and e^{−y} ≤ (s/e)^s y^{−s}; log (s/e)^s.
+_BELOW = np.append(np.geomspace(0.01, 0.8, 15), (0.9, 1.0))
+_ABOVE = np.geomspace(0.02, 50.0, 28)
+_LOG_ABOVE = _ABOVE * (np.log(_ABOVE) - 1.0)
+# Standard normal quantiles, and the probability to be above.
+_QUANTILES = np.arange(-6.0, 7.0, 0.5)
+_ABOVE_QUANTILES: Array = ndtr(-_QUANTILES)
+# Of Stirling's series, and where it is used, 1 − α + SHIFT on.
 _STIRLING = (1 / 12, -1 / 360, 1 / 1260, -1 / 1680, 1 / 1188, -691 / 360360)
 _SHIFT = 9
+# Tilts that are tried, as fractions of the largest one that a head takes; and the largest
+# logarithms of what a tilt may make of the latest times that matter, and of those of the window.
+_TILTS = (0.15, 0.35, 0.55, 0.75, 1.0)
+_LARGEST_TILT, _LARGEST_GROWTH, _LARGEST_LATE_GROWTH = 0.5, 2.0, 8.0
+# Digits, beyond those for the number of tokens, at the window's end: there n^{L−1} need only be
+# small.
+_ROUGH = 4.0
+# Coefficients left out oscillate, and do not add up: they may be so much larger, by measurement.
+_OSCILLATE = 20.0
+
+# Tilts α (H,); smallest frequencies k₁ (H,); ends of the windows (H, 2); sizes (H, H): the number
+# of frequencies of h that the pair with k takes, and of h alone on the diagonal; moduli (H, K + 1)
+# of Γ(1 − α + ik) and its turns Γ/|Γ|.
+RingLaws = tuple[Array, Array, Array, NDArray[np.int64], Array, NDArray[np.complex128]]
 
 
 @compiled
-def _reach(variance: float, digits: float, side: int) -> float:
-    """How far T − (−a) gets on one side, −1 or +1, but for a probability of e^{−digits}.
+def _before(variance: float, digits: float, high: float, tilt: float) -> float:
+    """Least B with P(T < high − B) e^{αB} ≤ e^{−digits}, for a score of zero mean.
 
-    Chernoff: P(T < x) ≤ e^{sx} E e^{−sT}, and likewise above, with E e^{−sT} = Γ(1 − s) e^{s²Q/2}.
+    P(T < x) = E[1 − e^{−y}] with y = e^{x + u} is at most E y^s = e^{sx + s²Q/2}.
     """
-    exponents = _ABOVE if side > 0 else _BELOW
-    logarithms = _LOG_ABOVE if side > 0 else _LOG_BELOW
-    reach = np.inf
-    for i in range(exponents.size):
-        s = exponents[i]
-        reach = min(reach, (digits + logarithms[i]) / s + 0.5 * s * variance)
-    if variance > 0.0:  # the best exponent for a wide Gaussian
-        s = min(math.sqrt(2.0 * digits / variance), exponents[-1])
-        reach = min(reach, (digits + math.lgamma(1.0 + side * s)) / s + 0.5 * s * variance)
+    best = math.sqrt(2.0 * digits / variance) if variance > 0.0 else 1.0
+    least = np.inf
+    for i in range(_BELOW.size + 1):
+        s = _BELOW[i] if i < _BELOW.size else min(best + tilt, 1.0)
+        if s > tilt:
+            least = min(least, (digits + s * high + 0.5 * s * s * variance) / (s - tilt))
+    return least
+
+
+@compiled
+def _after(variance: float, digits: float, low: float, tilt: float) -> float:
+    """Least B with P(T > low + B) e^{−αB} ≤ e^{−digits}, for a score of zero mean.
+
+    P(T > x) = E e^{−y} is at most (s/e)^s E y^{−s} = (s/e)^s e^{−sx + s²Q/2}.
+    """
+    best = math.sqrt(2.0 * digits / variance) if variance > 0.0 else 1.0
+    least = np.inf
+    for i in range(_ABOVE.size + 1):
+        s = _ABOVE[i] if i < _ABOVE.size else min(best, _ABOVE[-1])
+        logarithm = _LOG_ABOVE[i] if i < _ABOVE.size else s * (math.log(s) - 1.0)
+        exponent = digits + logarithm - s * low + 0.5 * s * s * variance
+        least = min(least, exponent / (s + tilt))
+    return least
+
+
+@compiled
+def _reach_of_all(variance: float, digits: float, tokens: int) -> float:
+    """After which T − (−a) all of some tokens are silent with a probability of e^{−digits} only.
+
+    P(T < x) is at least P(u > v)·P(T < x | u = v), for any v; for few tokens the other bound on
+    P(T > x) is better.
+    """
+    each = digits / tokens
+    reach = _after(variance, each, 0.0, 0.0)
+    rung = -math.expm1(-each)
+    deviation = math.sqrt(variance)
+    for i in range(_QUANTILES.size):
+        share = rung / _ABOVE_QUANTILES[i]
+        if share < 1.0:
+            time = math.log(-math.log1p(-share)) - deviation * _QUANTILES[i]
+            reach = min(reach, time)
     return reach
 
 
 @compiled
-def _phase(k: float) -> float:
-    """arg Γ(1 + ik), by Stirling's series."""
-    z = complex(1.0 + _SHIFT, k)
-    inverse = 1.0 / z
-    square = inverse * inverse
-    total = (z - 0.5) * cmath.log(z) - z
-    for coefficient in _STIRLING:
-        total += coefficient * inverse
-        inverse *= square
-    phase = total.imag
-    for n in range(1, _SHIFT + 1):
-        phase -= math.atan2(k, n)
-    return phase
+def _window(
+    means: Array, variances: Array, tokens: int, null: float, digits: float
+) -> tuple[float, float, float]:
+    """Logarithmic times before which nothing rings, and after which something has rung.
+
+    Both but for a probability of e^{−digits}. Third, a time after which what is wrong with a law
+    matters less and less, for n^{L−2} falls.
+    """
+    low, high = np.inf, -np.inf
+    # Where n = E e^{−a} is small, its second derivative is a² times as large.
+    late = digits + 2.0 * math.log(digits)
+    for s in range(1, means.size):
+        low = min(low, -means[s] - _before(variances[s], digits, 0.0, 0.0))
+        high = max(high, -means[s] + _after(variances[s], late, 0.0, 0.0))
+    if tokens > 1:
+        low = min(low, -means[0] - _before(variances[0], digits + math.log(tokens), 0.0, 0.0))
+        high = min(high, -means[0] + _reach_of_all(variances[0], late, tokens - 1))
+    if null > 0.0:
+        high = min(high, math.log(late / null))
+    high = max(high, low + 1.0)
+    full = high
+    if tokens > 2:
+        full = min(full, -means[0] + _reach_of_all(variances[0], 1.0, tokens - 2))
+    return low, high, max(full, low + 1.0)
 
 
 @compiled
-def _frequencies(base: float, own: float, ratio: float, other: float, tolerance: float) -> int:
-    """Number of multiples of ``base`` at which the characteristic function is not negligible.
+def _largest_tilt(means: Array, variances: Array, high: float, limit: float) -> float:
+    """The largest tilt that does not make late times x too large: α (a + αQ + x) ≤ limit.
+
+    That is, α (a + αQ/2 + x), and half of what a pair has beyond, α_h α_k Q_hk.
+    """
+    largest = _LARGEST_TILT
+    for s in range(means.size):
+        linear = means[s] + high
+        if largest * (linear + largest * variances[s]) > limit:
+            root = math.sqrt(linear * linear + 4.0 * variances[s] * limit)
+            largest = 2.0 * limit / (linear + root)
+    return largest
+
+
+@compiled
+def _box(
+    means: Array, variances: Array, tokens: int, digits: float, window: tuple[float, float, float]
+) -> tuple[float, float]:
+    """Tilt and length of the box with which a head takes the fewest frequencies, about."""
+    low, high, full = window
+    largest = min(
+        _largest_tilt(means, variances, full, _LARGEST_GROWTH),
+        _largest_tilt(means, variances, high, _LARGEST_LATE_GROWTH),
+    )
+    tilt, length, fewest = largest, np.inf, np.inf
+    for fraction in _TILTS:
+        tried = fraction * largest
+        long, cost = high - low, 0.0
+        for s in range(0 if tokens > 1 else 1, means.size):
+            each = 0.0 if s else math.log(tokens)
+            needed, mean, variance = digits + each, means[s], variances[s]
+            # Repetitions from later times are seen in P(T < x), those from earlier ones, too.
+            late = needed + 2.0 * math.log(needed)
+            long = max(long, _after(variance, late, mean + low, tried))
+            long = max(long, _before(variance, needed, mean + full, tried))
+            long = max(long, _before(variance, _ROUGH + each, mean + high, tried))
+            # Of two heads, P(T_h < x, T_k < y) is at most E y_h^s y_k^t, which is the product of
+            # two such terms with the variances doubled, whatever the correlation.
+            long = max(long, _before(2.0 * variance, 0.5 * needed, mean + full, tried))
+            long = max(long, _before(2.0 * variance, 0.5 * (_ROUGH + each), mean + high, tried))
+            cost = max(cost, needed + tried * (mean + 0.5 * tried * variance + full))
+        if long * cost < fewest:
+            tilt, length, fewest = tried, long, long * cost
+    return tilt, length
+
+
+@compiled
+def _exponent(k: float, own: float, ratio: float, other: float) -> float:
+    """Logarithm of a bound on the characteristic function at k, see :func:`_frequencies`."""
+    exponent = (
+        0.5 * math.log1p(2.0 * math.pi * k) + math.log1p(k) - 0.5 * math.pi * k - 0.5 * own * k * k
+    )
+    l = ratio * k
+    if 2.0 * l * other > math.pi:
+        return exponent - 0.5 * math.pi * l + math.pi**2 / (8.0 * other)
+    return exponent - 0.5 * other * l * l
+
+
+@compiled
+def _frequencies(base: float, own: float, ratio: float, other: float, digits: float) -> int:
+    """Number of multiples of ``base`` at which the characteristic function is above e^{−digits}.
 
     For a pair of heads the function of k is the largest one over the other head's frequencies l:
     own is the variance of the field given the other one's, other the variance of that one, and
-    ratio Q_hk/Q_kk; for a single head, ratio is 0. |Γ(1 + ik)| is below √(1 + 2πk) e^{−πk/2}.
-    Second derivatives take k² times as much, of which integrals of the density leave k.
+    ratio Q_hk/Q_kk; for a single head, ratio is 0. |Γ(1 − α + ik)| is below √(1 + 2πk) e^{−πk/2} up
+    to a factor near 1. Second derivatives take k² times as much, of which integrals of the density
+    leave k.
     """
-    count = 0
-    exponent = 0.0
-    least = math.log(tolerance)
-    while exponent > least:
-        count += 1
-        k = count * base
-        l = ratio * k
-        exponent = (
-            0.5 * math.log1p(2.0 * math.pi * k)
-            + math.log1p(k)
-            - 0.5 * math.pi * k
-            - 0.5 * own * k * k
-        )
-        if 2.0 * l * other > math.pi:
-            exponent -= 0.5 * math.pi * l - math.pi**2 / (8.0 * other)
+    most = 8
+    while digits + _exponent(most * base, own, ratio, other) > 0.0:
+        most *= 2
+    least = most // 2 if most > 8 else 0
+    while most - least > 1:
+        middle = (least + most) // 2
+        if digits + _exponent(middle * base, own, ratio, other) > 0.0:
+            least = middle
         else:
-            exponent -= 0.5 * other * l * l
-    return count
+            most = middle
+    return most
 
 
 @compiled
-def ring_laws(
-    means: Array, covariances: Array, tolerance: float
-) -> tuple[Array, Array, NDArray[np.int64], Array, Array]:
-    """The series of each head's ring times.
+def _raise_digits(
+    digits: float, means: Array, covariance: Array, tilts: Array, ends: Array, needed: Array
+) -> None:
+    """Raise ``needed`` (H, H) to so many digits and what tilts make of a law at these times."""
+    for h in range(means.size):
+        alone = tilts[h] * (means[h] + 0.5 * tilts[h] * covariance[h, h] + ends[h])
+        needed[h, h] = max(needed[h, h], digits + alone)
+        for k in range(h):
+            other = tilts[k] * (means[k] + 0.5 * tilts[k] * covariance[k, k] + ends[k])
+            both = digits + alone + other + tilts[h] * tilts[k] * covariance[h, k]
+            needed[h, k] = max(needed[h, k], both)
+            needed[k, h] = needed[h, k]
 
-    Args:
-        means: (S + 1, H) of the shifted fields, of an unmarked token and of the marked one under
-            each component of the signal.
-        covariances: (S + 1, H, H).
-        tolerance: probability to be outside a box on either side, and size of the largest
-            coefficient left out.
 
-    Returns:
-        starts (H,) and smallest frequencies k₁ (H,) of the boxes; sizes (H, H): the number of
-        frequencies of h that the pair with k takes, and of h alone on the diagonal; moduli
-        (H, K + 1) of Γ(1 + ik); phases (H, S + 1, 2, K + 1): cosines and sines of the phases of the
-        characteristic functions, with times from the start of the box.
+@compiled
+def _sizes(
+    means: Array,
+    covariances: Array,
+    tokens: int,
+    digits: float,
+    box: tuple[Array, Array, Array, Array],
+) -> NDArray[np.int64]:
+    """(H, H) numbers of frequencies, of pairs and, on the diagonal, of heads alone.
+
+    box: tilts, smallest frequencies, the latest times that matter and the windows' ends.
     """
-    laws, heads = means.shape
-    digits = -math.log(tolerance)
-    starts, bases = np.full(heads, np.inf), np.empty(heads)
-    for h in range(heads):
-        end = -np.inf
-        for s in range(laws):
-            variance = covariances[s, h, h]
-            starts[h] = min(starts[h], -means[s, h] - _reach(variance, digits, -1))
-            # Above, n = E e^{−a} falls so fast that its second derivative is a² times as large.
-            end = max(end, -means[s, h] + _reach(variance, digits + 2.0 * math.log(digits), 1))
-        bases[h] = 2.0 * math.pi / (end - starts[h])
+    count, heads = means.shape
+    tilts, bases, full, high = box
     sizes = np.zeros((heads, heads), dtype=np.int64)
-    for s in range(laws):
-        if s > 0 and (covariances[s] == covariances[s - 1]).all():
+    most = np.zeros((heads, heads))
+    for s in range(0 if tokens > 1 else 1, count):
+        each = 0.0 if s else math.log(tokens)
+        _raise_digits(digits + each, means[s], covariances[s], tilts, full, most)
+        _raise_digits(_ROUGH + each, means[s], covariances[s], tilts, high, most)
+        if s + 1 < count and (covariances[s] == covariances[s + 1]).all():
             continue
         for h in range(heads):
             for k in range(heads):
@@ -133,18 +251,60 @@ def ring_laws(
                 ratio = abs(covariances[s, h, k]) / other if h != k and other > 0.0 else 0.0
                 own = max(own - ratio**2 * other, 0.0)
                 other = other if h != k else 0.0
-                size = _frequencies(bases[h], own, ratio, other, tolerance)
+                size = _frequencies(bases[h], own, ratio, other, most[h, k])
                 sizes[h, k] = max(sizes[h, k], size)
-    largest = sizes.max()
-    moduli = np.empty((heads, largest + 1))
-    phases = np.empty((heads, laws, 2, largest + 1))
+        most[:] = 0.0
+    return sizes
+
+
+@compiled
+def _gamma(z: complex) -> tuple[float, complex]:
+    """|Γ(z)| and Γ(z)/|Γ(z)|, by Stirling's series."""
+    shifted = z + _SHIFT
+    inverse = 1.0 / shifted
+    square = inverse * inverse
+    logarithm = (shifted - 0.5) * cmath.log(shifted) - shifted + 0.5 * math.log(2.0 * math.pi)
+    for coefficient in _STIRLING:
+        logarithm += coefficient * inverse
+        inverse *= square
+    product = 1.0 + 0.0j
+    for n in range(_SHIFT):
+        product *= z + n
+    size = abs(product)
+    turn = complex(math.cos(logarithm.imag), math.sin(logarithm.imag))
+    return math.exp(logarithm.real) / size, turn * (product.conjugate() / size)
+
+
+@compiled
+def ring_laws(
+    means: Array, covariances: Array, tokens: int, null: float, tolerance: float
+) -> RingLaws:
+    """The series of each head's ring times.
+
+    Args:
+        means: (S + 1, H) of the shifted fields, of an unmarked token and of the marked one under
+            each component of the signal.
+        covariances: (S + 1, H, H).
+        tokens: L.
+        null: ν, the rate of the null token.
+        tolerance: probability to be outside a window on either side; size of the largest
+            coefficient left out and of repetitions; of unmarked tokens, over L.
+    """
+    heads = means.shape[1]
+    digits = -math.log(tolerance)
+    tilts, bases, windows = np.empty(heads), np.empty(heads), np.empty((heads, 2))
+    full = np.empty(heads)
     for h in range(heads):
-        for j in range(largest + 1):
-            k = j * bases[h]
-            argument = _phase(k)
-            moduli[h, j] = math.sqrt(math.pi * k / math.sinh(math.pi * k)) if j else 1.0
-            for s in range(laws):
-                angle = argument - k * (means[s, h] + starts[h])
-                phases[h, s, 0, j] = math.cos(angle)
-                phases[h, s, 1, j] = math.sin(angle)
-    return starts, bases, sizes, moduli, phases
+        mean, variance = means[:, h].copy(), covariances[:, h, h].copy()
+        window = _window(mean, variance, tokens, null, digits)
+        tilts[h], length = _box(mean, variance, tokens, digits, window)
+        bases[h] = 2.0 * math.pi / length
+        windows[h, 0], windows[h, 1], full[h] = window
+    box = tilts, bases, full, windows[:, 1].copy()
+    sizes = _sizes(means, covariances, tokens, digits - math.log(_OSCILLATE), box)
+    moduli = np.empty((heads, sizes.max() + 1))
+    turns = np.empty((heads, sizes.max() + 1), dtype=np.complex128)
+    for h in range(heads):
+        for j in range(sizes[h].max() + 1):
+            moduli[h, j], turns[h, j] = _gamma(complex(1.0 - tilts[h], j * bases[h]))
+    return tilts, bases, windows, sizes, moduli, turns

@@ -84,30 +84,20 @@ def test_every_digit_asked_for_is_gained():
         assert largest_difference(terms, reference) < 0.1 * tolerance
 
 
-def test_characteristic_function_on_the_boxes():
+def test_gamma_functions_of_the_tilts():
     means, variances = np.array([[0.3, -1.0], [2.0, 0.1]]), np.array([[0.5, 8.0], [0.0, 0.2]])
     covariances = np.array([np.diag(row) for row in variances])
-    starts, bases, sizes, moduli, phases = ring_laws(means, covariances, 1e-9)
+    tilts, bases, _, sizes, moduli, turns = ring_laws(means, covariances, 30, 0.0, 1e-9)
     assert moduli.shape[1] == sizes.max() + 1
     for h in range(2):
-        k = bases[h] * np.arange(moduli.shape[1])
-        log_gamma = loggamma(1.0 + 1j * k)
-        # Roundoff of an argument of up to some hundred.
-        np.testing.assert_allclose(moduli[h], np.exp(log_gamma.real), rtol=1e-12)
-        for s in range(2):
-            expected = np.exp(1j * (log_gamma.imag - k * (means[s, h] + starts[h])))
-            np.testing.assert_allclose(phases[h, s, 0], expected.real, atol=1e-12)
-            np.testing.assert_allclose(phases[h, s, 1], expected.imag, atol=1e-12)
+        count = sizes[h].max() + 1
+        log_gamma = loggamma(1.0 - tilts[h] + 1j * bases[h] * np.arange(count))
+        np.testing.assert_allclose(moduli[h, :count], np.exp(log_gamma.real), rtol=1e-12)
+        np.testing.assert_allclose(turns[h, :count], np.exp(1j * log_gamma.imag), atol=1e-12)
 
 
-@pytest.mark.parametrize("variance", [1e-3, 0.5, 9.0, 400.0])
-def test_boxes_hold_the_ring_times(variance):
-    """P(T < start) and P(T > end), by integrals over the Gaussian, are below the tolerance, and
-    not by many orders: a box of twice the size costs eight times as much."""
-    tolerance, mean = 1e-7, 0.7
-    covariance = np.full((1, 1, 1), variance)
-    starts, bases, *_ = ring_laws(np.full((1, 1), mean), covariance, tolerance)
-    end = starts[0] + 2 * math.pi / bases[0]
+def averages(mean, variance):
+    """E f(u) over a Gaussian score, by a library's adaptive rule."""
     deviation = math.sqrt(variance)
 
     def average(function):
@@ -117,8 +107,42 @@ def test_boxes_hold_the_ring_times(variance):
 
         return quad(weighted, -12, 12, epsabs=1e-14, epsrel=1e-6, limit=400)[0]
 
-    early = average(lambda w: -math.expm1(-math.exp(starts[0]) * w))
-    late = average(lambda w: math.exp(-math.exp(end) * w))
-    assert early < tolerance
-    assert late < tolerance
-    assert early > 1e-3 * tolerance
+    return average
+
+
+@pytest.mark.parametrize("tokens", [1, 2, 100])
+@pytest.mark.parametrize("variance", [1e-3, 0.5, 9.0, 400.0])
+def test_windows_hold_the_first_ring_times(variance, tokens):
+    """P(T < low), and the probability that no token has rung at ``high``, are below the tolerance,
+    and the first one not by many orders: wider windows take longer."""
+    tolerance, mean = 1e-7, 0.7
+    means, covariances = np.full((2, 1), mean), np.full((2, 1, 1), variance)
+    low, high = ring_laws(means, covariances, tokens, 0.0, tolerance)[2][0]
+    average = averages(mean, variance)
+    early = average(lambda w: -math.expm1(-math.exp(low) * w))
+    late = average(lambda w: math.exp(-math.exp(high) * w))
+    assert 0.02 * tolerance < tokens * early < tolerance
+    assert late**tokens < tolerance
+
+
+@pytest.mark.parametrize("tokens", [1, 100, 100_000])
+@pytest.mark.parametrize("variance", [1e-3, 0.5, 9.0, 400.0])
+def test_boxes_hide_the_repetitions(variance, tokens):
+    """A series repeats P(T < x) e^{−αx} with the box's length. What a box has of later times but
+    for the known limit, P(T > x + B) e^{−αB}, and of earlier ones, P(T < x − B) e^{αB}, is below
+    the tolerance over L, where some token is still to ring."""
+    tolerance, mean = 1e-7, 0.7
+    means, covariances = np.full((2, 1), mean), np.full((2, 1, 1), variance)
+    tilts, bases, windows, *_ = ring_laws(means, covariances, tokens, 0.0, tolerance)
+    length, low = 2 * math.pi / bases[0], windows[0, 0]
+    growth = math.exp(tilts[0] * length)
+    average = averages(mean, variance)
+    later = average(lambda w: math.exp(-math.exp(low + length) * w)) / growth
+    assert tokens * later < tolerance
+
+    def waiting(x):
+        return average(lambda w: math.exp(-math.exp(x) * w))
+
+    for x in np.linspace(low, windows[0, 1], 9):
+        earlier = average(lambda w: -math.expm1(-math.exp(x - length) * w)) * growth  # noqa: B023
+        assert tokens * earlier * waiting(x) ** max(tokens - 2, 0) < tolerance
