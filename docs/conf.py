@@ -49,6 +49,8 @@ sphinx_gallery_conf = {
     "filename_pattern": r"\.py$",
     "within_subsection_order": "FileNameSortKey",
     "reset_modules": ("gallery_style.headode_style",),
+    "image_scrapers": ("matplotlib", "gallery_style.last_figure"),
+    "ignore_repr_types": r"matplotlib\.figure\.Figure",
     "abort_on_example_error": True,
     "download_all_examples": False,
     "show_signature": False,

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 # Markers on each point of a line up to this many.
 MOST_MARKERS = 25
+# What is zero or negative on a logarithmic scale.
+BELOW = "v"
 
 
 def draw_lines(axes: Axes, measure: Shown, piece: xr.Dataset, x: str, hue: str | None) -> None:
@@ -40,8 +42,10 @@ def draw_lines(axes: Axes, measure: Shown, piece: xr.Dataset, x: str, hue: str |
     for number in range(1 if hue is None else piece.sizes[hue]):
         line = piece if hue is None else piece.isel({hue: number})
         values = line["values"].values[order]
+        below = np.zeros(values.shape, dtype=bool)
         if measure.is_wide:  # what is not positive, by roundoff say, has no place
-            values = np.where(values > 0, values, np.nan)
+            below = values <= 0
+            values = np.where(below, np.nan, values)
         look: dict[str, Any] = {
             "color": line_color(number),
             "marker": MARKERS[number] if places.size <= MOST_MARKERS else "",
@@ -55,16 +59,8 @@ def draw_lines(axes: Axes, measure: Shown, piece: xr.Dataset, x: str, hue: str |
             spread = line["spread"].values[order]
             _shade(axes, places[order], values, spread, look["color"], numeric=numeric)
         failed = (line["status"].values == Status.FAILED)[order]
-        if failed.any():
-            bottom = np.full(failed.sum(), 0.02 + 0.03 * number)
-            axes.plot(
-                places[order][failed],
-                bottom,
-                "x",
-                color=look["color"],
-                transform=axes.get_xaxis_transform(),
-                markersize=3,
-            )
+        for there, marker in ((failed, "x"), (below, BELOW)):
+            _mark_bottom(axes, places[order][there], number, look["color"], marker)
     if numeric:
         Scale.of(piece[x].values).apply(axes.xaxis)
     else:
@@ -74,8 +70,8 @@ def draw_lines(axes: Axes, measure: Shown, piece: xr.Dataset, x: str, hue: str |
     _set_ordinate(axes, measure)
 
 
-def line_handles(piece: xr.Dataset, hue: str | None) -> list[Any]:
-    """Legend entries of the lines, of the band and of failed points."""
+def line_handles(measure: Shown, piece: xr.Dataset, hue: str | None) -> list[Any]:
+    """Legend entries of the lines, of the band and of points without a place."""
     handles: list[Any] = []
     if hue is not None:
         for number, value in enumerate(piece[hue].values):
@@ -89,9 +85,12 @@ def line_handles(piece: xr.Dataset, hue: str | None) -> list[Any]:
             handles.append(Line2D([], [], label=text, **look))
     if "spread" in piece:
         handles.append(Patch(facecolor="0.75", linewidth=0, label="± one s.d. over the seeds"))
-    if (piece["status"] == Status.FAILED).any():
-        mark: dict[str, Any] = {"marker": "x", "linestyle": "", "markersize": 3}
-        handles.append(Line2D([], [], color=QUIET, label="failed", **mark))
+    failed = bool((piece["status"] == Status.FAILED).any())
+    below = measure.is_wide and bool((piece["values"] <= 0).any())
+    for there, marker, label in ((failed, "x", "failed"), (below, BELOW, "≤ 0")):
+        if there:
+            mark: dict[str, Any] = {"marker": marker, "linestyle": "", "markersize": 3}
+            handles.append(Line2D([], [], color=QUIET, label=label, **mark))
     return handles
 
 
@@ -102,6 +101,14 @@ def _shade(
         axes.fill_between(x, values - spread, values + spread, color=color, alpha=0.2, linewidth=0)
     else:
         axes.errorbar(x, values, spread, color=color, linestyle="", elinewidth=0.8)
+
+
+def _mark_bottom(axes: Axes, x: Array, number: int, color: str, marker: str) -> None:
+    """Mark points of a line that have no place, each line at a height of its own."""
+    if x.size:
+        bottom = np.full(x.size, 0.02 + 0.03 * number)
+        look: dict[str, Any] = {"marker": marker, "markersize": 3, "linestyle": "", "color": color}
+        axes.plot(x, bottom, transform=axes.get_xaxis_transform(), **look)
 
 
 def _set_ordinate(axes: Axes, measure: Shown) -> None:

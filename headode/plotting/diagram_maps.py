@@ -136,11 +136,13 @@ def _draw_contours(axes: Axes, values: Array, x: Scale, y: Scale, mesh: Any) -> 
     levels = round_numbers(low, high) if wide else round_locator().tick_values(low, high)
     inside = [float(level) for level in levels if known.min() < level < known.max()]
     if inside:
+        # Contours are interpolated linearly on the scale of the colors.
+        scaled = np.log(np.where(values > 0, values, np.nan)) if wide else values
         axes.contour(
             x.values,
             y.values,
-            np.ma.masked_invalid(values.T),
-            levels=inside,
+            np.ma.masked_invalid(scaled.T),
+            levels=np.log(inside) if wide else inside,
             colors=[_seen_on(mesh.to_rgba(level)) for level in inside],
             linewidths=[1.2 if level == 0 else 0.5 for level in inside],
             linestyles="-",

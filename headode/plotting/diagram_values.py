@@ -43,8 +43,9 @@ KNOWN_NAMES = {
 }
 OTHER_COLORS = (SKY, BLUE, RED, GREEN, "#CC79A7", "#F0C75E", "#7A5195")
 COLOR_MAP, SIGNED_COLOR_MAP = "cividis", "RdBu_r"
-# Positive numbers over more than this ratio get a logarithmic color bar.
-WIDE = 30.0
+# Positive numbers over more than this ratio get a logarithmic scale; times, which go as the inverse
+# of a rate, soon do.
+WIDE, WIDE_TIMES = 30.0, 4.0
 MOST_INTEGERS = 8
 
 
@@ -86,11 +87,12 @@ class Shown:
     @property
     def is_wide(self) -> bool:
         """Whether a logarithmic scale fits."""
+        ratio = WIDE_TIMES if self.name == "specialization_time" else WIDE
         positive = self.known[self.known > 0]
         return bool(
             positive.size
             and positive.size >= 0.9 * self.known.size
-            and positive.max() > WIDE * positive.min()
+            and positive.max() > ratio * positive.min()
         )
 
 

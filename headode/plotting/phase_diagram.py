@@ -10,7 +10,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from headode.errors import ArgumentError
-from headode.phase_diagrams.diagram import KIND, with_summaries
+from headode.phase_diagrams.diagram import KIND, Status, with_summaries
 from headode.plotting.diagram_axes import Scale, axis_label, value_text
 from headode.plotting.diagram_layout import (
     Layout,
@@ -64,17 +64,19 @@ def phase_diagram_figure(diagram: xr.Dataset) -> Figure:
         across = 1 if small or len(measures) == 1 else 2
         width = TEXT_WIDTH if small or across > 1 else COLUMN_WIDTH
         block = [_Block(diagram, each, layout, configuration, width / across) for each in measures]
-        heights = [
-            rows * (SMALL_HEIGHT if layout.facets else HEIGHT)
-            + max(one.legend_height for one in block[i : i + across])
+        picture = rows * (SMALL_HEIGHT if layout.facets else HEIGHT)
+        # Pictures side by side are equally high, whatever their legends are.
+        legends = [
+            max(one.legend_height for one in block[i : i + across])
             for i in range(0, len(block), across)
         ]
+        heights = [picture + legend for legend in legends]
         title = _wrapped(describe_sections(configuration, without=axis_keys(diagram)), width)
         top = TITLE * (1 + title.count("\n"))
         figure = Figure(figsize=(width, top + sum(heights)), layout="constrained")
         places = figure.subfigures(len(heights), across, squeeze=False, height_ratios=heights)
-        for one, place in zip(block, places.flat, strict=False):
-            one.draw(place)
+        for i, (one, place) in enumerate(zip(block, places.flat, strict=False)):
+            one.draw(place, legends[i // across] / heights[i // across])
         figure.suptitle(title, fontsize="small", color=QUIET)
     return figure
 
@@ -98,8 +100,13 @@ class _Block:
         titled = self._legend_title is not None
         return LEGEND_ROW * (-(-len(handles) // self._in_row(handles)) + titled) + LEGEND_GAP
 
-    def draw(self, figure: SubFigure) -> None:
-        """Draw all pictures and what belongs to them."""
+    def draw(self, place: SubFigure, legend: float) -> None:
+        """Draw all pictures and what belongs to them, with a part of the height for the legend."""
+        figure = place
+        if legend:
+            parts = place.subfigures(2, 1, squeeze=False, height_ratios=[1 - legend, legend])
+            figure, foot = parts[:, 0]
+            self._draw_legend(foot)
         layout = self.layout
         rows = shown_values(self.diagram, layout.rows)
         columns = shown_values(self.diagram, layout.columns)
@@ -117,16 +124,23 @@ class _Block:
                     axes.set_xlabel(axis_label(layout.x, self.configuration))
         if layout.y is not None and not self.measure.names:
             draw_color_bar(figure, marks[0], list(grid.flat), self.measure)
-        if handles := self._handles():
-            figure.legend(
-                handles=handles,
-                loc="outside lower center",
-                ncols=self._in_row(handles),
-                handlelength=1.6,
-                columnspacing=1.0,
-                handletextpad=0.5,
-                title=self._legend_title,
-            )
+
+    def _draw_legend(self, figure: SubFigure) -> None:
+        handles = self._handles()
+        if not handles:
+            return
+        columns = self._in_row(handles)
+        figure.legend(
+            # Matplotlib fills column by column; people read row by row.
+            handles=[handle for i in range(columns) for handle in handles[i::columns]],
+            loc="upper center",
+            ncols=columns,
+            borderaxespad=0.0,
+            handlelength=1.6,
+            columnspacing=1.0,
+            handletextpad=0.5,
+            title=self._legend_title,
+        )
 
     @property
     def _legend_title(self) -> str | None:
@@ -136,13 +150,14 @@ class _Block:
     def _handles(self) -> list[Any]:
         piece = self._piece(None, None)
         if self.layout.y is None:
-            return line_handles(piece, self.layout.hue)
+            return line_handles(self.measure, piece, self.layout.hue)
         return map_handles(self.measure, piece["values"].values, piece["status"].values)
 
     def _in_row(self, handles: list[Any]) -> int:
-        """How many entries of the legend fit side by side: each takes the room of the widest."""
+        """Entries of the legend side by side, in few rows of about equal length."""
         widest = ENTRY + CHARACTER * max(len(handle.get_label()) for handle in handles)
-        return max(1, min(len(handles), int(self.width / widest)))
+        fitting = max(1, min(len(handles), int(self.width / widest)))
+        return -(-len(handles) // -(-len(handles) // fitting))
 
     def _piece(self, row: int | None, column: int | None) -> xr.Dataset:
         """What one small picture shows."""
@@ -150,6 +165,9 @@ class _Block:
         if "seed" in status.dims:
             # A point of which a seed failed is marked if nothing else is known of it.
             status = status.max("seed") if self.measure.names else status.min("seed")
+        # Where another measure failed, this one has a value, which a mark would hide.
+        kept = (status == Status.FAILED) & self.measure.values.notnull()
+        status = status.where(~kept, Status.COMPUTED.value)
         parts = {"values": self.measure.values, "status": status}
         if self.measure.spread is not None:
             parts["spread"] = self.measure.spread

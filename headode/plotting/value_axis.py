@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 # A curve that falls by more decades than this has reached its numerical noise.
 MOST_DECADES = 8
 MOST_LABELS = 4
+# Over more decades than this, ticks between powers of ten run into a bar.
+MOST_FINE_DECADES = 5
 # Labels on an axis of parameters.
 FEW_TICKS = 6
 
@@ -48,7 +50,9 @@ def label_decades(
     """Put :func:`round_numbers` on a logarithmic axis between two positive numbers."""
     axis.set_major_locator(FixedLocator(round_numbers(low, high, most=most, enough=enough)))
     axis.set_major_formatter(FuncFormatter(lambda value, _: number_text(value)))
-    fine = np.outer(_decades(low, high), range(1, 10)).ravel()
+    decades = _decades(low, high)
+    few = decades.size - 1 <= MOST_FINE_DECADES
+    fine = np.outer(decades, range(1, 10)).ravel() if few else decades
     axis.set_minor_locator(FixedLocator(fine.tolist()))
     axis.set_minor_formatter(NullFormatter())
 

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 import xarray as xr
 from legibility import drawn, drawn_texts
+from matplotlib.contour import QuadContourSet
+from matplotlib.figure import Figure
 
 from headode.errors import ArgumentError
 from headode.phase_diagrams.axes import make_axes
@@ -18,8 +20,11 @@ from headode.phase_diagrams.plan import Outcome, Plan
 from headode.plotting import phase_diagram_figure, plot
 from headode.plotting.diagram_axes import Scale, axis_label, value_text
 from headode.plotting.diagram_layout import Layout, layout_of, measured
-from headode.plotting.diagram_values import shown
-from headode.plotting.value_axis import number_text, round_numbers
+from headode.plotting.diagram_lines import BELOW
+from headode.plotting.diagram_values import line_color, shown
+from headode.plotting.phase_diagram import HEIGHT
+from headode.plotting.style import STYLE
+from headode.plotting.value_axis import label_decades, number_text, round_numbers
 
 CONFIGURATION: dict[str, Any] = {
     "model": {"tokens": 3, "heads": 4, "activation": "bayes_softmax", "label_noise": 0.3},
@@ -150,6 +155,69 @@ def test_legends_name_what_is_seen() -> None:
     ]
     assert {"no split", "not computed"} <= set(texts)
     assert "failed" not in texts
+
+
+def test_legends_are_read_row_by_row() -> None:
+    """Matplotlib fills its columns one after the other."""
+    diagram = diagram_of(STRENGTHS, ["phase"])
+    legend = phase_diagram_figure(diagram).subfigs[0].subfigs[1].legends[0]
+    columns = legend._ncols
+    rows = -(-len(legend.get_texts()) // columns)
+    assert (rows, columns) == (2, 2)
+    assert [text.get_text() for text in legend.get_texts()] == [PHASES[i] for i in (0, 2, 1, 3)]
+
+
+def test_maps_side_by_side_are_equally_high() -> None:
+    diagram = diagram_of(STRENGTHS, ["final_risk", "phase", "specialization_time"])
+    figure = drawn(phase_diagram_figure(diagram))
+    maps = [axes for axes in figure.axes if axes.get_xlabel()]
+    bottom, top = zip(*(axes.get_position().extents[[1, 3]] for axes in maps[:2]), strict=True)
+    assert len(maps) == 3
+    # But for half a tick label, where one is at the end of a side.
+    most = 0.5 * STYLE["ytick.labelsize"] / 72 / HEIGHT
+    assert np.ptp(bottom) < most
+    assert np.ptp(top) < most
+
+
+def test_times_have_a_logarithmic_scale() -> None:
+    diagram = diagram_of(STRENGTHS, ["specialization_time", "final_risk"])
+    assert shown(diagram, "specialization_time").is_wide
+    assert not shown(diagram, "final_risk").is_wide
+    diagram["specialization_time"] = 100 + 0.5 * diagram["specialization_time"]
+    assert not shown(diagram, "specialization_time").is_wide
+
+
+def test_contours_are_straight_on_the_scale_of_the_colors() -> None:
+    """Of a power law, contours of a logarithmic map are at their exact places."""
+    diagram = diagram_of(STRENGTHS, ["specialization_time"])
+    x, y = (diagram[key].values for key in STRENGTHS)
+    diagram["specialization_time"].values[:] = np.exp(np.add.outer(1.3 * x, 0.7 * y))
+    axes = drawn(phase_diagram_figure(diagram)).axes[0]
+    (contours,) = [each for each in axes.collections if isinstance(each, QuadContourSet)]
+    assert len(contours.levels) > 3
+    for level, paths in zip(contours.levels, contours.allsegs, strict=True):
+        for path in paths:
+            np.testing.assert_allclose(path @ [1.3, 0.7], level, rtol=1e-9)
+
+
+def test_what_is_not_positive_is_marked_below_a_logarithmic_scale() -> None:
+    diagram = diagram_of(STRENGTH | HEADS, ["excess_risk"])
+    diagram["excess_risk"].values[2, 1] = -1e-7
+    figure = drawn(phase_diagram_figure(diagram))
+    (mark,) = [line for line in figure.axes[0].lines if line.get_marker() == BELOW]
+    assert mark.get_xdata() == diagram["signal.amplitude.1"].values[2]
+    assert mark.get_color() == line_color(1)
+    assert "≤ 0" in [text for text, _ in drawn_texts(figure)]
+
+
+@pytest.mark.parametrize(("high", "between"), [(1e4, True), (1e7, False)])
+def test_ticks_between_many_decades_are_left_out(high: float, between: bool) -> None:
+    axes = Figure().subplots()
+    axes.set(xscale="log", xlim=(1, high))
+    label_decades(axes.xaxis, 1, high)
+    ticks = [*axes.xaxis.get_majorticklocs(), *axes.xaxis.get_minorticklocs()]
+    assert (2.0 in ticks) == between
+    assert 1000.0 in ticks
 
 
 def test_bands_are_one_standard_deviation() -> None:
