@@ -11,7 +11,11 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-PACKAGES = ("headode", "numpy", "scipy", "numba", "jax", "jaxlib", "diffrax")
+PACKAGES = (
+    *("headode", "numpy", "scipy", "numba"),
+    *("jax", "jaxlib", "diffrax"),
+    *("loky", "distributed", "zarr"),
+)
 
 
 @dataclass
@@ -104,7 +108,7 @@ def machine() -> dict[str, Any]:
 
 
 def versions() -> dict[str, str]:
-    """Of the packages that are compared."""
+    """Of the packages that the sections use."""
     found = {}
     for name in PACKAGES:
         try:

@@ -14,7 +14,10 @@ from headode.cli.session import Session
 
 def plot(
     context: typer.Context,
-    file: Annotated[Path, typer.Argument(help="Result file (netCDF).", metavar="FILE")],
+    file: Annotated[
+        Path,
+        typer.Argument(help="Result file (netCDF) or phase diagram (Zarr).", metavar="FILE"),
+    ],
     output: Annotated[
         Path | None,
         typer.Option(

@@ -50,13 +50,13 @@ def show_simulation(ensemble: xr.Dataset) -> None:
 
 
 def show_diagram(diagram: xr.Dataset, seconds: float) -> None:
-    """Print how many points a phase diagram has, and what it cost."""
+    """Print how many points of a phase diagram have which status, and what it cost."""
     from headode.phase_diagrams.diagram import Status
 
     status = diagram["status"].values
     counts = {each: int((status == each).sum()) for each in Status}
     rows = [("points", " × ".join(str(size) for size in status.shape))]
-    rows.append(("computed", str(counts[Status.COMPUTED] + counts[Status.FAILED])))
+    rows.append(("computed", str(counts[Status.COMPUTED])))
     if counts[Status.FAILED]:
         rows.append(("failed", str(counts[Status.FAILED])))
     if counts[Status.INTERPOLATED]:

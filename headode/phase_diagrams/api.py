@@ -239,9 +239,12 @@ def _compute(plan: Plan, diagram: Diagram, sweep: Sweep) -> None:
 
 def failures(dataset: xr.Dataset) -> str:
     """The points of a diagram that failed, in one sentence; empty if none did."""
-    failed = dataset["status"].values == Status.FAILED
+    status = dataset["status"]
+    failed = status.values == Status.FAILED
     count = int(failed.sum())
     if not count:
         return ""
-    message = str(dataset["message"].values[failed][0])
-    return f"{count} of {failed.size} points failed, the first one with: {message}"
+    first = {dim: int(at[0]) for dim, at in zip(status.dims, failed.nonzero(), strict=True)}
+    place = ", ".join(f"{dim} = {dataset[dim].values[i]}" for dim, i in first.items())
+    message = str(dataset["message"].isel(first).item())
+    return f"{count} of {failed.size} points failed, the first one, at {place}, with: {message}"

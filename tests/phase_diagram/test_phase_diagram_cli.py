@@ -10,13 +10,16 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import xarray as xr
+from sweeps import tree
 from typer.testing import CliRunner
 
 from headode.cli.main import app
 from headode.phase_diagrams import store as store_module
 from headode.phase_diagrams.diagram import Status
+from headode.phase_diagrams.plan import Plan
 from headode.phase_diagrams.store import load_diagram
 
 CONFIG = """\
@@ -31,6 +34,21 @@ phase_diagram:
     signal.amplitude.0: {start: 0.5, stop: 2.0, count: 4}
     model.heads: [1, 2, 3]
   measures: [final_risk]
+"""
+# SGD with steps this large for this few sequences diverges at one corner: η = 10, B = 1.
+DIVERGING = """\
+model: {tokens: 3, heads: 2, activation: linear}
+signal: {kind: one_hot, amplitude: [1.0, 2.0]}
+training: {time: 20.0}
+initial: {scale: 0.1}
+output: {count: 3}
+expectation: {tolerance: 1.0e-3}
+integrator: {rtol: 1.0e-3, atol: 1.0e-6}
+phase_diagram:
+  axes:
+    training.learning_rate: {start: 0.01, stop: 10.0, count: 20, spacing: log}
+    training.batch_size: {start: 1, stop: 20, count: 20}
+  measures: [final_risk, bayes_risk]
 """
 # Processes started in the background ignore Ctrl-C, and their children inherit that.
 PROGRAM = """
@@ -97,14 +115,74 @@ def test_failed_points_are_said_and_set_the_exit_status(folder: Path) -> None:
     Path("config.yaml").write_text(text, encoding="utf-8")
     result = invoke("config.yaml", "--plot", "diagram.pdf")
     assert result.exit_code == 3
-    assert "numerical failure: 4 of 8 points failed, the first one with: final_risk: " in (
-        result.stderr
-    )
-    assert re.search(r"failed +4", result.stdout)
+    assert (
+        "numerical failure: 4 of 8 points failed, the first one, at signal.amplitude.0 = 0.5, "
+        "model.activation = bayes_softmax, with: final_risk: "
+    ) in result.stderr
+    assert re.search(r"computed +4\n +failed +4", re.sub(" +\n", "\n", result.stdout))
     assert Path("diagram.pdf").exists()
     diagram = load_diagram("config.zarr")
     assert (diagram["status"].sel({"model.activation": "linear"}) == Status.COMPUTED).all()
     assert invoke("config.yaml", "--resume").exit_code == 3
+
+
+def test_one_diverging_point_among_400(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("config.yaml").write_text(DIVERGING, encoding="utf-8")
+    result = invoke("config.yaml")
+    assert result.exit_code == 3
+    lines = [line.split() for line in result.stdout.splitlines()]
+    assert ["points", "20", "×", "20"] in lines
+    assert ["computed", "399"] in lines
+    assert ["failed", "1"] in lines
+    assert lines[-1] == ["Result:", "config.zarr"]
+    said = "final_risk: the order parameters diverged (try a smaller learning rate) at time "
+    closing = (
+        "error: numerical failure: 1 of 400 points failed, the first one, at "
+        f"training.learning_rate = 10.0, training.batch_size = 1, with: {said}"
+    )
+    first, last = result.stderr.splitlines()
+    assert first.startswith(closing)
+    assert last == "The others are in the result."
+
+    diagram = load_diagram("config.zarr")
+    failed = diagram["status"] == Status.FAILED
+    assert int(failed.sum()) == 1
+    assert bool(failed[-1, 0])
+    assert int((diagram["status"] == Status.COMPUTED).sum()) == 399
+    np.testing.assert_array_equal(np.isfinite(diagram["final_risk"]), ~failed)
+    assert np.isfinite(diagram["bayes_risk"]).all()  # does not depend on what failed
+    assert str(diagram["message"][-1, 0].item()).startswith(said)
+    assert (diagram["message"].where(~failed, "") == "").all()
+
+    # Nothing is left to compute, and what is there stays as it is.
+    before = tree("config.zarr")
+    with monkeypatch.context() as patch:
+        patch.setattr(Plan, "evaluate", lambda *_: pytest.fail("a point was computed again"))
+        resumed = invoke("config.yaml", "--resume")
+    assert resumed.exit_code == 3
+    assert resumed.stderr == result.stderr
+    assert tree("config.zarr") == before
+
+    drawn = CliRunner().invoke(app, ["plot", "config.zarr", "-o", "diagram.svg"])
+    assert drawn.exit_code == 0, drawn.output
+    picture = Path("diagram.svg").read_text(encoding="utf-8")
+    assert picture.count("<!-- failed -->") == 1  # in a legend: the Bayes risk is there everywhere
+    (cell,) = hatched_cells(picture)
+    # In units of the frame, from its upper left: the largest rate, the smallest batch.
+    np.testing.assert_allclose(cell, [[0.95, 0.95], [1.0, 1.0]], rtol=1e-4)
+
+
+def hatched_cells(picture: str) -> list[Any]:
+    """Upper left and lower right corner of each hatched cell of an SVG, relative to its frame."""
+    cells = []
+    pattern = r'<path d="([^"]*)" clip-path="url\(#(\w+)\)" style="fill: url'
+    for path, frame in re.findall(pattern, picture):
+        corners = np.array(re.findall(r"[\d.]+", path), dtype=float).reshape(-1, 2)
+        (rectangle,) = re.findall(rf'id="{frame}">\s*<rect ([^/]*)/>', picture)
+        x, y, width, height = map(float, re.findall(r'"([^"]*)"', rectangle))
+        extent = np.array([corners.min(axis=0), corners.max(axis=0)])
+        cells.append((extent - [x, y]) / [width, height])
+    return cells
 
 
 def test_dry_run_writes_nothing(folder: Path) -> None:
