@@ -20,7 +20,7 @@ import headode as ho
 from headode.expectation.select import expectation
 
 STATE = "specialized"
-TOLERANCES = tuple(10.0**-digits for digits in range(3, 12))
+TOLERANCES = tuple(10.0**-digits for digits in range(2, 12))
 # Errors below the reference's own say nothing: points within this factor of it are left out.
 ABOVE_REFERENCE = 2.0
 SMALLEST_TIMED = 10

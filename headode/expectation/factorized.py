@@ -281,5 +281,7 @@ def _field_laws(model: Model, state: OrderParameters) -> tuple[Array, Array]:
     signal = model.signal
     shift = -model.offsets(state)
     means = np.concatenate([shift[None], signal.means @ state.M.T + shift])
+    if signal.is_discrete:
+        return means, np.repeat(state.Q[None], len(means), axis=0)
     spread = np.einsum("hf,sfg,kg->shk", state.M, signal.covariances, state.M)
     return means, np.concatenate([state.Q[None], state.Q + spread])

@@ -12,8 +12,10 @@ times, so that many components cost little more than one.
 from __future__ import annotations
 
 import math
+from functools import cache
 
 import numpy as np
+from numpy.typing import NDArray
 
 from headode._checks import Array
 from headode.expectation.gaussian_rule import TooManyNodes
@@ -95,7 +97,7 @@ def _add_pairs(
 ) -> None:
     """Add the overlaps of all pairs of heads, and their derivatives."""
     halves = grids[1]
-    pairs = np.stack(np.tril_indices(len(halves), -1), axis=1)
+    pairs = _pairs(len(halves))
     parts = 2 if work * len(pairs) > PARALLEL_WORK and len(pairs) > 1 else 1
     first, second = np.zeros((parts, *total.first.shape)), np.zeros((parts, *total.second.shape))
     marginals = np.zeros((parts, len(halves), 2, 2 * int(halves.max())))
@@ -106,8 +108,20 @@ def _add_pairs(
         results = overlaps[cut], first[part], second[part], marginals[part]
         tasks.append((pairs[cut], ring, *laws, tokens, grids, *results))
     run_all(overlap_pairs, tasks, parallel=parts > 1)
-    add_marginals(ring, *laws, grids, marginals.sum(axis=0), first[0], second[0])
+    for part in range(1, parts):
+        first[0] += first[part]
+        second[0] += second[part]
+        marginals[0] += marginals[part]
+    add_marginals(ring, *laws, grids, marginals[0], first[0], second[0])
     total.squared += 2.0 * float(overlaps.sum())
-    total.first += alpha * first.sum(axis=0)
-    total.second += alpha * second.sum(axis=0)
+    total.first += alpha * first[0]
+    total.second += alpha * second[0]
     total.nodes += 4 * int((halves[pairs[:, 0]] * halves[pairs[:, 1]]).sum())
+
+
+@cache
+def _pairs(heads: int) -> NDArray[np.int64]:
+    """(n, 2) all pairs of heads, each once."""
+    pairs = np.stack(np.tril_indices(heads, -1), axis=1)
+    pairs.flags.writeable = False
+    return pairs

@@ -10,7 +10,7 @@ from functools import partial
 from headode._checks import check_integer, check_number, check_option
 from headode.errors import ArgumentError, ToleranceWarning
 from headode.expectation import closed_form_erf, closed_form_linear
-from headode.expectation.factorized import LARGEST_TOLERANCE, Factorized
+from headode.expectation.factorized import Factorized
 from headode.expectation.gaussian_rule import TooManyNodes
 from headode.expectation.quasi_monte_carlo import QuasiMonteCarlo
 from headode.expectation.terms import ExpectedUpdate
@@ -20,6 +20,8 @@ from headode.order_parameters import OrderParameters
 METHODS = ("auto", "closed_form", "factorized", "quasi_monte_carlo")
 # Tolerance of factorized terms that are integrated over time: the fewest seconds, by measurement.
 SMOOTH = 1e-5
+# Loosest tolerance of factorized terms that are taken for too many nodes at the asked one.
+LOOSEST = 1e-3
 CLOSED_FORMS = {"linear": closed_form_linear, "erf": closed_form_erf}
 
 Expectation = Callable[[OrderParameters], ExpectedUpdate]
@@ -170,8 +172,8 @@ class _Fallback:
         return terms
 
     def _loosen(self) -> None:
-        if self._now < LARGEST_TOLERANCE:
-            self._now = min(10 * self._now, LARGEST_TOLERANCE)
+        if self._now < LOOSEST:
+            self._now = min(10 * self._now, LOOSEST)
             self._current = self._exact(self._now)
         else:
             self._now = self._tolerance  # which sampling aims at, and warns of by itself

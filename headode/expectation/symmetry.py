@@ -34,8 +34,10 @@ class Symmetry:
     def of(cls, model: Model, state: OrderParameters) -> Symmetry:
         """Find the symmetries that hold to the last bit."""
         offsets = model.offsets(state)
+        # Heads that could be exchanged agree here; most states have none, and are done.
+        keys = list(zip(offsets.tolist(), state.M[:, 0].tolist(), strict=True))
         classes: list[list[int]] = []
-        for head in range(model.heads):
+        for head in range(model.heads if len(set(keys)) < model.heads else 0):
             for group in classes:
                 if _exchangeable(state, offsets, group[0], head):
                     group.append(head)
