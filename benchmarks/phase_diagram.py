@@ -43,7 +43,7 @@ CONFIGURATION: dict[str, Any] = {
     "training": {"learning_rate": "gradient_flow", "time": 150.0},
     "initial": {"scale": 0.01, "seed": 0},
     "expectation": {"tolerance": 1e-4},
-    "integrator": {"rtol": 1e-5},
+    "integrator": {"rtol": 1e-4},
     "output": {"count": 100},
 }
 SWEPT = ("signal.amplitude.1", "signal.amplitude.2")

@@ -84,7 +84,12 @@ def test_control_c_during_an_integration(
         yield report
 
     monkeypatch.setattr("headode.cli.progress_bar.progress_bar", impatient)
-    result = invoke("integrate", "config.yaml", "-o", "run.nc")
+    # A shell starts what runs in the background deaf to Ctrl-C, and Python leaves it so.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        result = invoke("integrate", "config.yaml", "-o", "run.nc")
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert result.exit_code == 130
     assert not Path("run.nc").exists()
     partial = load_dataset("run.partial.nc")
