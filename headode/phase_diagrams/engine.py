@@ -105,6 +105,14 @@ class LocalProcesses:
         self._executor.shutdown(wait=True, kill_workers=True)
 
 
+def _on_one_thread(function: Callable[..., Any], *arguments: Any) -> Any:
+    """Call a function in a worker that others have started, with as many threads as they like."""
+    import numba
+
+    numba.set_num_threads(1)
+    return function(*arguments)
+
+
 class DaskCluster:
     """The workers of a Dask scheduler, as many as there are at any time.
 
@@ -134,7 +142,7 @@ class DaskCluster:
     def submit(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
         """Send a call to the scheduler, which repeats it a few times if its worker dies."""
         passed: Future[Any] = Future()
-        future = self._executor.submit(function, *arguments)
+        future = self._executor.submit(_on_one_thread, function, *arguments)
         future.add_done_callback(partial(_pass_on, passed))
         return passed
 
