@@ -101,7 +101,7 @@ def _on_a_cluster(compute: Callable[..., None], workers: int, folder: Path) -> N
     from distributed import Client, LocalCluster
 
     options: dict[str, Any] = {"n_workers": workers, "threads_per_worker": 1}
-    options |= {"dashboard_address": None, "local_directory": str(folder)}
+    options |= {"dashboard_address": ":0", "local_directory": str(folder)}
     with LocalCluster(**options) as cluster, Client(cluster) as client:
         compute(scheduler=client)
 
