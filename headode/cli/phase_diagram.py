@@ -92,7 +92,7 @@ def phase_diagram(
         if figure is not None:
             draw(diagram, figure, force=force)
             session.say(f"Figure: {figure}")
-        _leave_with_failures(diagram)
+        _leave_with_failures(plan, diagram)
 
 
 def _plan(config: Config) -> Plan:
@@ -166,10 +166,10 @@ def _store_explained(target: Path, command: str) -> Iterator[None]:
     raise typer.Exit(status)
 
 
-def _leave_with_failures(diagram: xr.Dataset) -> None:
+def _leave_with_failures(plan: Plan, diagram: xr.Dataset) -> None:
     from headode.phase_diagrams.api import failures
 
-    failed = failures(diagram)
+    failed = failures(plan, diagram)
     if failed:
         complain(f"numerical failure: {failed}\nThe others are in the result.")
         raise typer.Exit(Status.FAILURE)

@@ -22,8 +22,8 @@ from headode.expectation.gaussian_rule import TooManyNodes
 from headode.expectation.gradients import Gradients
 from headode.expectation.log_rates import clock_step
 from headode.expectation.threads import run_all
-from headode.kernels.one_clock import Grids, RingLaws, add_marginals, race_heads
-from headode.kernels.ring_laws import ring_laws
+from headode.kernels.one_clock import Grids, add_marginals, race_heads
+from headode.kernels.ring_laws import RingLaws, ring_laws
 from headode.kernels.two_clocks import overlap_pairs
 
 # Fractions of the tolerance: of the law, times the number of tokens, that boxes and series leave
@@ -69,7 +69,7 @@ def race_series(
     heads = means.shape[1]
     halves = grids[1]
     longest = int(halves.max())
-    work = int(ring[3].max()) ** 2 * longest
+    work = int(ring[4].max()) ** 2 * longest
     if work == 0 or work > LARGEST_WORK or 4 * longest**2 > LARGEST_GRID:
         raise TooManyNodes(
             f"scores with a standard deviation of {math.sqrt(covariances.max()):.3g} take too long "

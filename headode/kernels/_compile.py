@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar, cast
 
-import numpy as np
 from numba import njit
-
-from headode._checks import Array
 
 F = TypeVar("F", bound=Callable[..., object])
 
@@ -20,8 +17,8 @@ def compiled(function: F) -> F:
     a called function than one that loads the kernel from the disk, with sums in another order.
 
     Numba renews its cache when the file of a function changes, and not when that of a function it
-    calls does: what a kernel calls must be in its own file. After a change here, remove
-    ``headode/kernels/__pycache__``.
+    calls does: what a kernel calls must be in its own file, but for ``symmetric_grid``. After a
+    change here or there, remove ``headode/kernels/__pycache__``.
     """
     flags = {"reassoc", "contract", "nsz"}
     made = njit(cache=True, nogil=True, fastmath=flags, error_model="numpy", forceinline=True)
@@ -29,15 +26,11 @@ def compiled(function: F) -> F:
 
 
 def compiled_apart(function: F) -> F:
-    """Compile a function that stays one: its callers are compiled several times as fast.
+    """Compile a function that stays one, and that kernels of several files share.
 
     Only for sums and differences of two numbers and for products of matrices by the linear algebra
-    library: these have the same bits whoever compiles them.
+    library: these have the same bits whoever compiles them. Options that are not set would be
+    those of the first caller.
     """
-    return cast(F, njit(nogil=True)(function))
-
-
-@compiled_apart
-def multiply(one: Array, two: Array, result: Array) -> None:
-    """The matrix product, by the linear algebra library, into ``result``."""
-    np.dot(one, two, result)
+    made = njit(nogil=True, fastmath=False, error_model="numpy", forceinline=False)
+    return cast(F, made(function))

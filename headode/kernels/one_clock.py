@@ -13,7 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headode._checks import Array
-from headode.kernels._compile import compiled, multiply
+from headode.kernels._compile import compiled
+from headode.kernels.ring_laws import Complex, RingLaws
+from headode.kernels.symmetric_grid import fold, multiply, unfold
 
 # A rotation of a wave is started anew so often that it stays exact to the last digits.
 _ANEW = 16
@@ -22,9 +24,6 @@ _GROWTH = 1.1
 # Entries of a table of functions of x: some seconds.
 LARGEST_TABLE = 1 << 26
 
-Complex = NDArray[np.complex128]
-# What `ring_laws` returns.
-RingLaws = tuple[Array, Array, Array, NDArray[np.int64], Array, Complex]
 # Grids of all heads for two clocks: center and step (H, 2); half the number of points (H,), none if
 # a race takes too many; cosines and sines of waves (H, frequencies · half), from the center on; and
 # on all points, in their order, e^{α(x − center)} (H, points), the null token's survival times the
@@ -104,15 +103,13 @@ def _series(laws: Complex, tilt: float, base: float) -> tuple[Array, Array]:
 
 
 @compiled
-def _transposed_series(
-    cosines: Array, sines: Array, tilt: float, base: float, factor: float
-) -> Complex:
+def _transposed_series(cosines: Array, sines: Array, tilt: float, base: float) -> Complex:
     """(2, K + 1): derivatives with respect to the real parts of the laws' coefficients and, by
     −i, to the imaginary ones, from those with respect to the series."""
     response = np.empty((2, cosines.shape[1]), dtype=np.complex128)
     for j in range(cosines.shape[1]):
         slope = complex(tilt, -j * base)
-        double = factor * (2.0 if j else 1.0)
+        double = 2.0 if j else 1.0
         for s in range(2):
             rang = complex(cosines[3 * s, j], -sines[3 * s, j])
             rung = complex(cosines[3 * s + 1, j], -sines[3 * s + 1, j])
@@ -129,10 +126,10 @@ def _on_grid(coefficients: tuple[Array, Array], waves: tuple[Array, Array], grow
     multiply(coefficients[0], waves[0], even)
     multiply(coefficients[1], waves[1], odd)
     values = np.empty((6, 2 * half))
+    unfold(even, odd, values)
     for a in range(6):
-        for i in range(half):
-            values[a, half + i] = (even[a, i] + odd[a, i]) * growth[half + i]
-            values[a, half - 1 - i] = (even[a, i] - odd[a, i]) * growth[half - 1 - i]
+        for i in range(growth.size):
+            values[a, i] *= growth[i]
     return values
 
 
@@ -140,22 +137,16 @@ def _on_grid(coefficients: tuple[Array, Array], waves: tuple[Array, Array], grow
 def _from_grid(factors: Array, waves: tuple[Array, Array], growth: Array) -> tuple[Array, Array]:
     """Derivatives, with respect to the series, of Σ factors · their values."""
     half = growth.size // 2
-    even, odd = np.empty((6, half)), np.empty((6, half))
+    tilted = np.empty(factors.shape)
     for a in range(6):
-        for i in range(half):
-            later = factors[a, half + i] * growth[half + i]
-            earlier = factors[a, half - 1 - i] * growth[half - 1 - i]
-            even[a, i], odd[a, i] = later + earlier, later - earlier
+        for i in range(growth.size):
+            tilted[a, i] = factors[a, i] * growth[i]
+    even, odd = np.empty((6, half)), np.empty((6, half))
+    fold(tilted, even, odd)
     cosines, sines = np.empty((6, waves[0].shape[0])), np.empty((6, waves[0].shape[0]))
     multiply(even, waves[0].T, cosines)
     multiply(odd, waves[1].T, sines)
     return cosines, sines
-
-
-@compiled
-def _repeated(tilt: float, base: float) -> float:
-    """Σ_{m ≥ 1} e^{−αmB}: what the series of P(T < x) has of the repetitions of P(T < ∞)."""
-    return 1.0 / math.expm1(2.0 * math.pi * tilt / base)
 
 
 @compiled
@@ -243,16 +234,6 @@ def _coarsest(
 
 
 @compiled
-def _add_law_sums(response: Complex, law: Complex, tilt: float, base: float, sums: Array) -> None:
-    """Add the first and second derivative with respect to a law's mean: factors α − ik."""
-    for j in range(law.size):
-        slope = complex(tilt, -j * base)
-        each = slope * law[j] * response[j]
-        sums[0] += each.real
-        sums[1] += (slope * each).real
-
-
-@compiled
 def _law_sums(
     response: Complex,
     head: tuple[float, float, float],
@@ -261,19 +242,20 @@ def _law_sums(
     first: Array,
     second: Array,
 ) -> None:
-    """Add the derivatives with respect to every law's mean, over the law's probability.
+    """First and second derivatives with respect to every law's mean, over its probability.
 
     laws: means, variances and factors (S + 1,) of the laws.
     """
     means, variances, factors = laws
     law = np.empty(response.shape[1], dtype=np.complex128)
-    sums = np.empty(2)
     for s in range(means.size):
         _fill_law(factors[0], head, means[s], variances[s], gammas[0], gammas[1], law)
-        sums[:] = 0.0
-        _add_law_sums(response[min(s, 1)], law, head[0], head[1], sums)
-        first[s] += sums[0]
-        second[s] += sums[1]
+        first[s], second[s] = 0.0, 0.0
+        for j in range(law.size):
+            slope = complex(head[0], -j * head[1])
+            each = slope * law[j] * response[min(s, 1), j]
+            first[s] += each.real
+            second[s] += (slope * each).real
 
 
 @compiled
@@ -295,6 +277,7 @@ def _sum_laws(
 @compiled
 def _race(
     head: tuple[float, float, float],
+    repeated: float,
     window: tuple[float, float],
     laws: tuple[Array, Array, Array],
     gammas: tuple[Array, Complex],
@@ -318,7 +301,6 @@ def _race(
     size = gammas[0].size
     total = _sum_laws(head, laws, gammas)
     coefficients = _series(total, tilt, base)
-    repeated = _repeated(tilt, base)
     step = max(steps[0], 0.5 * math.pi / (size * base))
     while True:
         # Points at both ends, and none beyond: there the series are wrong.
@@ -340,9 +322,7 @@ def _race(
             break
         step *= 0.5
     cosines, sines = _from_grid(factors, waves, growth)
-    response = _transposed_series(cosines, sines, tilt, base, 1.0)
-    first[:] = 0.0
-    second[:] = 0.0
+    response = _transposed_series(cosines, sines, tilt, base)
     _law_sums(response, head, laws, gammas, first, second)
     begin, end, coarse = _coarsest(integrands, step, tokens, steps[1], left_out, cut)
     return integrands[0].sum(), integrands[1].sum(), window[0] + begin, window[0] + end, coarse
@@ -388,7 +368,7 @@ def race_heads(
         sums (2, H): E p_ε and E Σ p²; first and second (S + 1, H): derivatives with respect to the
         means; and the grids for two clocks.
     """
-    tilts, bases, windows, sizes, moduli, turns = ring
+    tilts, bases, repeated, windows, sizes, moduli, turns = ring
     count, heads = means.shape
     sums, grids = np.empty((2, heads)), np.empty((heads, 2))
     first, second = np.empty((count, heads)), np.empty((count, heads))
@@ -405,6 +385,7 @@ def race_heads(
         widest = max(2.0 * step, 2.0 * math.pi / highest)
         sums[0, h], sums[1, h], begin, end, coarse = _race(
             (tilts[h], bases[h], 0.5 * (low + high)),
+            repeated[h],
             (low, high),
             _head_laws(means, covariances, probabilities, bases[h], h),
             (moduli[h, :size], turns[h, :size]),
@@ -441,7 +422,7 @@ def _fill_grids(
     null: float,
 ) -> Grids:
     """The functions on the grids for two clocks."""
-    tilts, bases, _, sizes, moduli, turns = ring
+    tilts, bases, repeated, _, sizes, moduli, turns = ring
     heads, most = halves.size, halves.max()
     rows = sizes.max() + 1
     cosines, sines = np.empty((heads, rows * most)), np.empty((heads, rows * most))
@@ -462,7 +443,7 @@ def _fill_grids(
         coefficients = _series(total, tilts[h], bases[h])
         values = _on_grid(coefficients, (cosine[:size], sine[:size]), growth[h, : 2 * half])
         for s in range(2):
-            later[h, s, : 2 * half] = (1.0 + _repeated(tilts[h], bases[h])) - values[3 * s]
+            later[h, s, : 2 * half] = (1.0 + repeated[h]) - values[3 * s]
     return grids, halves, cosines, sines, growth, weight, later
 
 
@@ -489,7 +470,7 @@ def add_marginals(
         first: (S + 1, H) receives derivatives with respect to the means.
         second: (S + 1, H, H) likewise, on its diagonal.
     """
-    tilts, bases, _, sizes, moduli, turns = ring
+    tilts, bases, _, _, sizes, moduli, turns = ring
     centers, halves, cosines, sines, growth, _, _ = grids
     count = means.shape[0]
     gradient, curvature = np.empty(count), np.empty(count)
@@ -500,9 +481,7 @@ def add_marginals(
         each = np.zeros((6, 2 * half))
         each[0], each[3] = -factors[h, 0, : 2 * half], -factors[h, 1, : 2 * half]
         even, odd = _from_grid(each, (cosine, sine), growth[h, : 2 * half])
-        response = _transposed_series(even, odd, tilts[h], bases[h], 1.0)
-        gradient[:] = 0.0
-        curvature[:] = 0.0
+        response = _transposed_series(even, odd, tilts[h], bases[h])
         head = (tilts[h], bases[h], centers[h, 0])
         laws = _head_laws(means, covariances, probabilities, bases[h], h)
         gammas = (moduli[h, :size], turns[h, :size])

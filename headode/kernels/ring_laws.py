@@ -43,10 +43,12 @@ _ROUGH = 4.0
 # Coefficients left out oscillate, and do not add up: they may be so much larger, by measurement.
 _OSCILLATE = 20.0
 
-# Tilts α (H,); smallest frequencies k₁ (H,); ends of the windows (H, 2); sizes (H, H): the number
-# of frequencies of h that the pair with k takes, and of h alone on the diagonal; moduli (H, K + 1)
-# of Γ(1 − α + ik) and its turns Γ/|Γ|.
-RingLaws = tuple[Array, Array, Array, NDArray[np.int64], Array, NDArray[np.complex128]]
+Complex = NDArray[np.complex128]
+# Tilts α (H,); smallest frequencies k₁ (H,); Σ_{m ≥ 1} e^{−αmB} (H,), what the series of P(T < x)
+# have of the repetitions of P(T < ∞); ends of the windows (H, 2); sizes (H, H): the number of
+# frequencies of h that the pair with k takes, and of h alone on the diagonal; moduli (H, K + 1) of
+# Γ(1 − α + ik) and its turns Γ/|Γ|.
+RingLaws = tuple[Array, Array, Array, Array, NDArray[np.int64], Array, Complex]
 
 
 @compiled
@@ -293,12 +295,13 @@ def ring_laws(
     heads = means.shape[1]
     digits = -math.log(tolerance)
     tilts, bases, windows = np.empty(heads), np.empty(heads), np.empty((heads, 2))
-    full = np.empty(heads)
+    repeated, full = np.empty(heads), np.empty(heads)
     for h in range(heads):
         mean, variance = means[:, h].copy(), covariances[:, h, h].copy()
         window = _window(mean, variance, tokens, null, digits)
         tilts[h], length = _box(mean, variance, tokens, digits, window)
         bases[h] = 2.0 * math.pi / length
+        repeated[h] = 1.0 / math.expm1(tilts[h] * length)
         windows[h, 0], windows[h, 1], full[h] = window
     box = tilts, bases, full, windows[:, 1].copy()
     sizes = _sizes(means, covariances, tokens, digits - math.log(_OSCILLATE), box)
@@ -307,4 +310,4 @@ def ring_laws(
     for h in range(heads):
         for j in range(sizes[h].max() + 1):
             moduli[h, j], turns[h, j] = _gamma(complex(1.0 - tilts[h], j * bases[h]))
-    return tilts, bases, windows, sizes, moduli, turns
+    return tilts, bases, repeated, windows, sizes, moduli, turns

@@ -12,15 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headode._checks import Array
-from headode.kernels._compile import compiled, compiled_apart, multiply
+from headode.kernels._compile import compiled, compiled_apart
+from headode.kernels.one_clock import Grids
+from headode.kernels.ring_laws import Complex, RingLaws
+from headode.kernels.symmetric_grid import fold, multiply, unfold
 
 # A rotation of a wave is started anew so often that it stays exact to the last digits.
 _ANEW = 16
 
-Complex = NDArray[np.complex128]
-# What `ring_laws` returns, and the grids of `race_heads`.
-RingLaws = tuple[Array, Array, Array, NDArray[np.int64], Array, Complex]
-Grids = tuple[Array, NDArray[np.int64], Array, Array, Array, Array, Array]
 # Of one head in a pair: tilt α, smallest frequency k₁, center of the grid.
 Head = tuple[float, float, float]
 
@@ -132,9 +131,7 @@ def _inverse_slopes(head: Head, size: int) -> Array:
 
 
 @compiled
-def _series(
-    spectrum: Array, inverses: tuple[Array, Array], scale: float, at: int, series: Array
-) -> None:
+def _series(spectrum: Array, inverses: tuple[Array, Array], at: int, series: Array) -> None:
     """Series of ρ, number ``at``, and of P(T_h < x, T_k < y), the next one.
 
     series: (2, 2, K + 1, 4, K' + 1), of cosines and sines of x, of cosines and sines of y.
@@ -143,7 +140,7 @@ def _series(
     for j in range(spectrum.shape[1]):
         re, im = one[0, j], one[1, j]
         for m in range(spectrum.shape[2]):
-            weight = scale * (2.0 if j else 1.0) * (1.0 if m else 0.5)
+            weight = (2.0 if j else 1.0) * (1.0 if m else 0.5)
             plus, i_plus = weight * spectrum[0, j, m], weight * spectrum[1, j, m]
             minus, i_minus = weight * spectrum[2, j, m], weight * spectrum[3, j, m]
             series[0, 0, j, at, m] = plus + minus
@@ -166,14 +163,14 @@ def _series(
 
 @compiled
 def _transposed_series(
-    response: Array, inverses: tuple[Array, Array], scale: float, at: int, spectrum: Array
+    response: Array, inverses: tuple[Array, Array], at: int, spectrum: Array
 ) -> None:
     """Derivatives with respect to what :func:`_series` takes, from those with respect to it."""
     one, two = inverses
     for j in range(spectrum.shape[1]):
         re, im = one[0, j], one[1, j]
         for m in range(spectrum.shape[2]):
-            weight = scale * (2.0 if j else 1.0) * (1.0 if m else 0.5)
+            weight = (2.0 if j else 1.0) * (1.0 if m else 0.5)
             cc, ss = response[0, 0, j, at + 1, m], response[1, 1, j, at + 1, m]
             sc, cs = response[1, 0, j, at + 1, m], response[0, 1, j, at + 1, m]
             plus, i_plus, minus, i_minus = cc - ss, sc + cs, cc + ss, sc - cs
@@ -241,26 +238,6 @@ def _law_derivatives(
 
 
 @compiled_apart
-def _unfold(even: Array, odd: Array, whole: Array) -> None:
-    """Rows of values on both sides of a center, from their even and odd parts on one side."""
-    half = even.shape[1]
-    for a in range(even.shape[0]):
-        for i in range(half):
-            whole[a, half + i] = even[a, i] + odd[a, i]
-            whole[a, half - 1 - i] = even[a, i] - odd[a, i]
-
-
-@compiled_apart
-def _fold(whole: Array, even: Array, odd: Array) -> None:
-    """The transpose of :func:`_unfold`."""
-    half = even.shape[1]
-    for a in range(even.shape[0]):
-        for i in range(half):
-            even[a, i] = whole[a, half + i] + whole[a, half - 1 - i]
-            odd[a, i] = whole[a, half + i] - whole[a, half - 1 - i]
-
-
-@compiled_apart
 def _on_grid(series: Array, waves: tuple[Array, Array, Array, Array]) -> Array:
     """(points of x, 4, points of y) values of four series, in the order of the points.
 
@@ -276,7 +253,7 @@ def _on_grid(series: Array, waves: tuple[Array, Array, Array, Array]) -> Array:
     for p in range(2):
         multiply(flat[p, 0], waves[2], even)
         multiply(flat[p, 1], waves[3], odd)
-        _unfold(even, odd, along)
+        unfold(even, odd, along)
         multiply(waves[p].T, along.reshape((rows, width)), parts[p])
     values = np.empty((2 * half, width))
     for i in range(half):
@@ -304,7 +281,7 @@ def _from_grid(factors: Array, waves: tuple[Array, Array, Array, Array]) -> Arra
     along = np.empty((rows, width))
     for p in range(2):
         multiply(waves[p], parts[p], along)
-        _fold(along.reshape((rows * count, 2 * half_k)), even, odd)
+        fold(along.reshape((rows * count, 2 * half_k)), even, odd)
         multiply(even, waves[2].T, response[p, 0])
         multiply(odd, waves[3].T, response[p, 1])
     return response.reshape((2, 2, rows, count, columns))
@@ -381,6 +358,7 @@ def _add_marginals(factors: Array, repeated: tuple[float, float], one: Array, tw
 @compiled
 def _two_clocks(
     heads: tuple[Head, Head],
+    repeated: tuple[float, float],
     gammas: tuple[tuple[Array, Array], tuple[Complex, Complex]],
     laws: tuple[Array, Array, Array],
     tokens: int,
@@ -418,13 +396,9 @@ def _two_clocks(
     inverses = _inverse_slopes(heads[0], rows), _inverse_slopes(heads[1], columns)
     series = np.empty((2, 2, rows, 4, columns))
     for marked in range(2):
-        _series(spectra[marked], inverses, 1.0, 2 * marked, series)
+        _series(spectra[marked], inverses, 2 * marked, series)
     values = _on_grid(series, waves)
     _tilt_all(values, growth)
-    repeated = (
-        1.0 / math.expm1(2.0 * math.pi * heads[0][0] / heads[0][1]),
-        1.0 / math.expm1(2.0 * math.pi * heads[1][0] / heads[1][1]),
-    )
     _correct(values, later, repeated)
     multipliers = np.empty(values.shape)
     overlap = _vary(values, weights, tokens, multipliers)
@@ -432,7 +406,7 @@ def _two_clocks(
     _tilt_all(multipliers, growth)
     response = _from_grid(multipliers, waves)
     for marked in range(2):
-        _transposed_series(response, inverses, 1.0, 2 * marked, spectra[marked])
+        _transposed_series(response, inverses, 2 * marked, spectra[marked])
     for s in range(count):
         _law_derivatives(
             sizes[s], (law[s], other[s]), moduli[s], spectra[min(s, 1)], heads, first[s], second[s]
@@ -470,7 +444,7 @@ def overlap_pairs(
         second: (S + 1, H, H): likewise the second derivatives.
         marginals: (H, 2, points): what multiplies each head's P(T > x) of either law is added.
     """
-    tilts, bases, _, sizes, moduli, turns = ring
+    tilts, bases, repeated, _, sizes, moduli, turns = ring
     centers, halves, cosines, sines, growth, weight, later = grids
     count = means.shape[0]
     mean, covariance, factors = np.empty((count, 2)), np.empty((count, 2, 2)), np.empty(count)
@@ -489,6 +463,7 @@ def overlap_pairs(
                 factors[s] *= probabilities[s - 1]
         overlaps[i] = _two_clocks(
             ((tilts[h], bases[h], centers[h, 0]), (tilts[k], bases[k], centers[k, 0])),
+            (repeated[h], repeated[k]),
             ((moduli[h], moduli[k]), (turns[h], turns[k])),
             (mean, covariance, factors),
             tokens,

@@ -118,7 +118,7 @@ def phase_diagram(
         progress=progress,
         live=live,
     )
-    failed = failures(dataset)
+    failed = failures(plan, dataset)
     if failed:
         warnings.warn(failed, RuntimeWarning, stacklevel=2)
     return dataset
@@ -237,14 +237,13 @@ def _compute(plan: Plan, diagram: Diagram, sweep: Sweep) -> None:
         refine(diagram, sweep.compute)
 
 
-def failures(dataset: xr.Dataset) -> str:
-    """The points of a diagram that failed, in one sentence; empty if none did."""
-    status = dataset["status"]
-    failed = status.values == Status.FAILED
+def failures(plan: Plan, dataset: xr.Dataset) -> str:
+    """The points of a plan's diagram that failed, in one sentence; empty if none did."""
+    failed = dataset["status"].values.reshape(plan.shape) == Status.FAILED
     count = int(failed.sum())
     if not count:
         return ""
-    first = {dim: int(at[0]) for dim, at in zip(status.dims, failed.nonzero(), strict=True)}
-    place = ", ".join(f"{dim} = {dataset[dim].values[i]}" for dim, i in first.items())
-    message = str(dataset["message"].isel(first).item())
+    first = tuple(int(at[0]) for at in failed.nonzero())
+    message = dataset["message"].values.reshape(plan.shape)[first]
+    place = plan.where(first)
     return f"{count} of {failed.size} points failed, the first one, at {place}, with: {message}"

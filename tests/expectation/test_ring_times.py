@@ -87,7 +87,7 @@ def test_every_digit_asked_for_is_gained():
 def test_gamma_functions_of_the_tilts():
     means, variances = np.array([[0.3, -1.0], [2.0, 0.1]]), np.array([[0.5, 8.0], [0.0, 0.2]])
     covariances = np.array([np.diag(row) for row in variances])
-    tilts, bases, _, sizes, moduli, turns = ring_laws(means, covariances, 30, 0.0, 1e-9)
+    tilts, bases, _, _, sizes, moduli, turns = ring_laws(means, covariances, 30, 0.0, 1e-9)
     assert moduli.shape[1] == sizes.max() + 1
     for h in range(2):
         count = sizes[h].max() + 1
@@ -117,7 +117,7 @@ def test_windows_hold_the_first_ring_times(variance, tokens):
     and the first one not by many orders: wider windows take longer."""
     tolerance, mean = 1e-7, 0.7
     means, covariances = np.full((2, 1), mean), np.full((2, 1, 1), variance)
-    low, high = ring_laws(means, covariances, tokens, 0.0, tolerance)[2][0]
+    low, high = ring_laws(means, covariances, tokens, 0.0, tolerance)[3][0]
     average = averages(mean, variance)
     early = average(lambda w: -math.expm1(-math.exp(low) * w))
     late = average(lambda w: math.exp(-math.exp(high) * w))
@@ -133,7 +133,7 @@ def test_boxes_hide_the_repetitions(variance, tokens):
     the tolerance over L, where some token is still to ring."""
     tolerance, mean = 1e-7, 0.7
     means, covariances = np.full((2, 1), mean), np.full((2, 1, 1), variance)
-    tilts, bases, windows, *_ = ring_laws(means, covariances, tokens, 0.0, tolerance)
+    tilts, bases, _, windows, *_ = ring_laws(means, covariances, tokens, 0.0, tolerance)
     length, low = 2 * math.pi / bases[0], windows[0, 0]
     growth = math.exp(tilts[0] * length)
     average = averages(mean, variance)
