@@ -40,8 +40,9 @@ _LARGEST_TILT, _LARGEST_GROWTH, _LARGEST_LATE_GROWTH = 0.5, 2.0, 8.0
 # Digits, beyond those for the number of tokens, at the window's end: there n^{L−1} need only be
 # small.
 _ROUGH = 4.0
-# Coefficients left out oscillate, and do not add up: they may be so much larger, by measurement.
-_OSCILLATE = 20.0
+# Coefficients left out oscillate, and do not add up: by measurement they may be so much larger, and
+# those of unmarked tokens smaller by this power of the number of tokens only.
+_OSCILLATE, _TOKENS_POWER = 20.0, 0.75
 
 Complex = NDArray[np.complex128]
 # Tilts α (H,); smallest frequencies k₁ (H,); Σ_{m ≥ 1} e^{−αmB} (H,), what the series of P(T < x)
@@ -242,7 +243,7 @@ def _sizes(
     sizes = np.zeros((heads, heads), dtype=np.int64)
     most = np.zeros((heads, heads))
     for s in range(0 if tokens > 1 else 1, count):
-        each = 0.0 if s else math.log(tokens)
+        each = 0.0 if s else _TOKENS_POWER * math.log(tokens)
         _raise_digits(digits + each, means[s], covariances[s], tilts, full, most)
         _raise_digits(_ROUGH + each, means[s], covariances[s], tilts, high, most)
         if s + 1 < count and (covariances[s] == covariances[s + 1]).all():

@@ -8,6 +8,7 @@ template beside this file; every formula in it is printed here from :mod:`headod
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Mapping
 from dataclasses import fields
 from functools import cache
@@ -15,14 +16,12 @@ from importlib.resources import files
 from typing import Any
 
 import sympy as sp
+from sympy.codegen.cfunctions import log1p
 from sympy.printing.pycode import PythonCodePrinter
 
 from headode.activation import Activation, Normalization
 from headode.symbolic import integrands
 from headode.symbolic.scores import Score, score_of, x
-
-# Bump when the arguments or the layout of the sums change: user kernels are then emitted anew.
-KERNEL_VERSION = 1
 
 # Where the kernel keeps each symbol, at token l, heads h and k, lane i.
 _PLACES: dict[Normalization, dict[sp.Symbol, str]] = {
@@ -119,8 +118,8 @@ def kernel_source(activation: Activation) -> str:
         field.name: getattr(integrands.leaves_of(normalization), field.name).subs(known)
         for field in fields(integrands.Leaves)
     }
+    apart = _calls_library(score.value) and not _calls_library(score.first, score.second)
     printer = _KernelPrinter(_PLACES[normalization])
-    at_score = _KernelPrinter({x: "s"})
     second = _Q_V * _GRAM + leaves["curvature"]
     words = {
         "@first@": printer.doprint(leaves["first"]),
@@ -129,9 +128,7 @@ def kernel_source(activation: Activation) -> str:
         "@extra_same@": printer.doprint(
             sp.factor(leaves["curvature_same"] - leaves["curvature"].subs(_SAME_HEAD))
         ),
-        "@score@": at_score.doprint(score.value),
-        "@score_first@": at_score.doprint(score.first),
-        "@score_second@": at_score.doprint(score.second),
+        **_score_words(score, apart=apart),
         "@share@": "score[l, h, i]" if normalization == "none" else "p[l, h, i]",
         "@scale@": _scale(activation),
         "@null@": repr(float(activation.null)),
@@ -140,6 +137,7 @@ def kernel_source(activation: Activation) -> str:
     }
     flags = {
         "ratios": not known,
+        "apart": apart,
         "null": activation.null > 0,
         "per_head": normalization == "per_head",
         "pooled": normalization == "pooled",
@@ -150,6 +148,60 @@ def kernel_source(activation: Activation) -> str:
     runtime = _render(_template("bits.py.txt"), _polynomials(), flags).rstrip("\n")
     body = body.replace("@runtime@", runtime)
     return body if "math." in body else body.replace("import math\n\n", "")
+
+
+def _score_words(score: Score, *, apart: bool) -> dict[str, str]:
+    """The score's formulas at s, and the statements before them for what they share.
+
+    ``apart``: the ratios have statements of their own.
+    """
+    value, ratios = (
+        {"@score@": score.value},
+        {
+            "@score_first@": score.first,
+            "@score_second@": score.second,
+        },
+    )
+    if apart:
+        return _shared_steps("@score_steps@", value) | _shared_steps("@ratio_steps@", ratios)
+    return _shared_steps("@score_steps@", value | ratios)
+
+
+def _shared_steps(place: str, formulas: Mapping[str, sp.Expr]) -> dict[str, str]:
+    """Formulas at s, printed, and at ``place`` statements for what they share.
+
+    All branches of piecewise formulas are evaluated there, and then one is selected: LLVM
+    vectorizes loops with selections, and those with long branches it does not.
+    """
+    branches = dict.fromkeys(
+        branch
+        for formula in formulas.values()
+        if isinstance(formula, sp.Piecewise)
+        for branch, _ in formula.args
+        if not branch.is_Atom
+    )
+    names = {branch: sp.Symbol(f"b{i}") for i, branch in enumerate(branches)}
+    selected = {
+        word: sp.Piecewise(*((names.get(branch, branch), where) for branch, where in formula.args))
+        if isinstance(formula, sp.Piecewise)
+        else formula
+        for word, formula in formulas.items()
+    }
+    shared, found = sp.cse([*branches, *selected.values()], sp.numbered_symbols("t"))
+    printer = _KernelPrinter({x: "s"})
+    steps = [*shared, *zip(names.values(), found, strict=False)]
+    words = {place: "\n".join(f"{name} = {printer.doprint(step)}" for name, step in steps)}
+    for word, formula in zip(selected, found[len(branches) :], strict=True):
+        words[word] = printer.doprint(formula)
+    return words
+
+
+def _calls_library(*formulas: sp.Expr) -> bool:
+    """Whether a function is not inlined: not even in vectorized loops."""
+    inlined = (sp.exp, sp.log, log1p, sp.Piecewise)
+    return any(
+        not isinstance(call, inlined) for each in formulas for call in each.atoms(sp.Function)
+    )
 
 
 def clock_source() -> str:
@@ -184,6 +236,9 @@ def _render(template: str, words: Mapping[str, str], flags: Mapping[str, bool]) 
             keep.append(flags[flag] != marker.startswith("#if not "))
         elif marker == "#end":
             keep.pop()
+        elif all(keep) and marker in words:
+            # A word that is all of a line may stand for several, or for none.
+            lines += textwrap.indent(words[marker], line.partition("@")[0]).splitlines()
         elif all(keep):
             lines.append(line)
     text = "\n".join(lines) + "\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mpmath
 import numpy as np
 import pytest
 import sympy as sp
@@ -63,3 +64,31 @@ def test_different_scores_give_different_sources():
     s = sp.Symbol("s")
     first, second = (kernel_source(Activation("mine", 1 + n * s**2, "pooled")) for n in (1, 2))
     assert first != second
+
+
+def exact_softplus(x: float) -> tuple[float, float, float]:
+    """log w, w'/w and w''/w of w = log(1 + eˣ), in 200 digits."""
+    with mpmath.workdps(200):
+        e = mpmath.exp(x)
+        w, share = mpmath.log1p(e), e / (1 + e)
+        return float(mpmath.log(w)), float(share / w), float(share / (1 + e) / w)
+
+
+def test_softplus_is_accurate_on_both_sides_of_its_branches():
+    fields = np.array([-690, -300, -18.1, -18, -17.9, -3, 0, 2, 35.9, 36, 36.1, 300, 690.0])
+    y, first, second = np.empty(fields.size), *np.empty((2, 1, fields.size))
+    softplus.token_law(fields[None], np.zeros(1), y, first, second)
+    exact = np.array([exact_softplus(x) for x in fields]).T
+    np.testing.assert_allclose(y, exact[0], rtol=1e-14, atol=1e-14)
+    np.testing.assert_allclose(first[0], exact[1], rtol=1e-14)
+    np.testing.assert_allclose(second[0], exact[2], rtol=1e-13, atol=1e-16)
+
+
+def test_a_library_function_does_not_keep_its_derivatives_in_a_scalar_loop():
+    t = sp.Symbol("t")
+    with_calls = kernel_source(Activation("mine", 2 + sp.erf(t), "per_head"))
+    without = kernel_source(Activation("mine", 2 + t**2, "per_head"))
+    assert "In a loop of its own" not in without
+    # Of log(2 + erf) every ratio has the library's function in it, of 1 + erf none.
+    assert "In a loop of its own" not in with_calls
+    assert "In a loop of its own" in kernel_source(BUILTIN["erf"])

@@ -120,11 +120,13 @@ def accumulate(
                         field[h, i] += factor * nodes[block, l, k, i]
                 for i in range(lanes):
                     s = field[h, i]
-                    rho[l, h, i] = 2.0*_exp(-((s) * (s)))/math.sqrt(math.pi)
-                    tau[l, h, i] = -4.0*s*_exp(-((s) * (s)))/math.sqrt(math.pi)
+                    score[l, h, i] = math.erf(s) + 1.0
+                # In a loop of its own: a call to the library, as above, keeps a loop scalar.
                 for i in range(lanes):
                     s = field[h, i]
-                    score[l, h, i] = math.erf(s) + 1.0
+                    t0 = _exp(-((s) * (s)))/math.sqrt(math.pi)
+                    rho[l, h, i] = 2.0*t0
+                    tau[l, h, i] = -4.0*t0*s
 
         for c in range(components):
             probability = probabilities[c]
@@ -138,11 +140,13 @@ def accumulate(
                         field[h, i] += factor * nodes[block, 0, k, i]
                 for i in range(lanes):
                     s = field[h, i]
-                    rho[0, h, i] = 2.0*_exp(-((s) * (s)))/math.sqrt(math.pi)
-                    tau[0, h, i] = -4.0*s*_exp(-((s) * (s)))/math.sqrt(math.pi)
+                    score[0, h, i] = math.erf(s) + 1.0
+                # In a loop of its own: a call to the library, as above, keeps a loop scalar.
                 for i in range(lanes):
                     s = field[h, i]
-                    score[0, h, i] = math.erf(s) + 1.0
+                    t0 = _exp(-((s) * (s)))/math.sqrt(math.pi)
+                    rho[0, h, i] = 2.0*t0
+                    tau[0, h, i] = -4.0*t0*s
 
             for i in range(lanes):
                 S2[i] = 0.0

@@ -64,8 +64,11 @@ def _log(value):
     value = 2ᵏ m with m in [√½, √2), and log m = 2 artanh f with f = (m − 1)/(m + 1).
     """
     bits = _bits(value)
-    k = (bits - 4604544271217802189) >> 52
-    m = _from_bits(bits - (k << 52))
+    # k + 1023, which is positive, and as a float by way of the low bits of 2⁵²: on most processors
+    # neither signed shifts nor conversions from integers are vectorized.
+    biased = (np.uint64(bits) + np.uint64(2638147582215219)) >> np.uint64(52)
+    k = _from_bits(np.int64(biased | np.uint64(4841369599423283200))) - 4503599627371519.0
+    m = _from_bits(bits - np.int64((biased - np.uint64(1023)) << np.uint64(52)))
     f = (m - 1.0) / (m + 1.0)
     r = f * f
     y = 0.047619047619047616
@@ -281,8 +284,9 @@ def token_law(nodes, means, y, first, second):
             top[i] = -1e300
             total[i] = 0.0
         for h in range(heads):
+            deviation = nodes[h, base : base + size]
             for i in range(size):
-                s = nodes[h, base + i] + means[h]
+                s = deviation[i] + means[h]
                 score[h, i] = s
                 top[i] = max(top[i], score[h, i])
         for h in range(heads):
@@ -290,9 +294,12 @@ def token_law(nodes, means, y, first, second):
                 score[h, i] = _exp(score[h, i] - top[i])
                 total[i] += score[h, i]
         for h in range(heads):
+            ratio = first[h, base : base + size]
+            bend = second[h, base : base + size]
             for i in range(size):
                 share = score[h, i] / total[i]
-                first[h, base + i] = share
-                second[h, base + i] = share
+                ratio[i] = share
+                bend[i] = share
+        rate = y[base : base + size]
         for i in range(size):
-            y[base + i] = top[i] + _log(total[i])
+            rate[i] = top[i] + _log(total[i])

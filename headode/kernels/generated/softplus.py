@@ -64,8 +64,11 @@ def _log(value):
     value = 2ᵏ m with m in [√½, √2), and log m = 2 artanh f with f = (m − 1)/(m + 1).
     """
     bits = _bits(value)
-    k = (bits - 4604544271217802189) >> 52
-    m = _from_bits(bits - (k << 52))
+    # k + 1023, which is positive, and as a float by way of the low bits of 2⁵²: on most processors
+    # neither signed shifts nor conversions from integers are vectorized.
+    biased = (np.uint64(bits) + np.uint64(2638147582215219)) >> np.uint64(52)
+    k = _from_bits(np.int64(biased | np.uint64(4841369599423283200))) - 4503599627371519.0
+    m = _from_bits(bits - np.int64((biased - np.uint64(1023)) << np.uint64(52)))
     f = (m - 1.0) / (m + 1.0)
     r = f * f
     y = 0.047619047619047616
@@ -154,11 +157,23 @@ def accumulate(
                         field[h, i] += factor * nodes[block, l, k, i]
                 for i in range(lanes):
                     s = field[h, i]
-                    rho[l, h, i] = ((-(1.0 / 2.0)*(_exp(s) - 2.0)) if (s < -18.0) else (_exp(s)/((_exp(s) + 1.0)*_log1p(_exp(s)))) if (s < 36.0) else ((1.0 / (s))))
-                    tau[l, h, i] = ((((1.0 / 4.0))*(_exp(2.0*s) - 6.0*_exp(s) + 4.0)) if (s < -18.0) else (_exp(s)/(((_exp(s) + 1.0) * (_exp(s) + 1.0))*_log1p(_exp(s)))) if (s < 36.0) else (0.0))
-                for i in range(lanes):
-                    s = field[h, i]
-                    score[l, h, i] = ((s - (1.0 / 2.0)*_exp(s)) if (s < -18.0) else (_log(_log1p(_exp(s)))) if (s < 36.0) else (_log(s)))
+                    t0 = _exp(s)
+                    t1 = _log1p(t0)
+                    t2 = t0 + 1.0
+                    t3 = t0/t1
+                    t4 = (s < -18.0)
+                    t5 = (s < 36.0)
+                    b0 = -(1.0 / 2.0)*t0 + s
+                    b1 = _log(t1)
+                    b2 = _log(s)
+                    b3 = 1.0 - (1.0 / 2.0)*t0
+                    b4 = t3/t2
+                    b5 = (1.0 / (s))
+                    b6 = -(3.0 / 2.0)*t0 + ((1.0 / 4.0))*_exp(2.0*s) + 1.0
+                    b7 = t3/((t2) * (t2))
+                    score[l, h, i] = ((b0) if t4 else (b1) if t5 else (b2))
+                    rho[l, h, i] = ((b3) if t4 else (b4) if t5 else (b5))
+                    tau[l, h, i] = ((b6) if t4 else (b7) if t5 else (0.0))
         # Weights relative to the largest one of the head, and their sum.
         for h in range(heads):
             for i in range(lanes):
@@ -185,11 +200,23 @@ def accumulate(
                         field[h, i] += factor * nodes[block, 0, k, i]
                 for i in range(lanes):
                     s = field[h, i]
-                    rho[0, h, i] = ((-(1.0 / 2.0)*(_exp(s) - 2.0)) if (s < -18.0) else (_exp(s)/((_exp(s) + 1.0)*_log1p(_exp(s)))) if (s < 36.0) else ((1.0 / (s))))
-                    tau[0, h, i] = ((((1.0 / 4.0))*(_exp(2.0*s) - 6.0*_exp(s) + 4.0)) if (s < -18.0) else (_exp(s)/(((_exp(s) + 1.0) * (_exp(s) + 1.0))*_log1p(_exp(s)))) if (s < 36.0) else (0.0))
-                for i in range(lanes):
-                    s = field[h, i]
-                    score[0, h, i] = ((s - (1.0 / 2.0)*_exp(s)) if (s < -18.0) else (_log(_log1p(_exp(s)))) if (s < 36.0) else (_log(s)))
+                    t0 = _exp(s)
+                    t1 = _log1p(t0)
+                    t2 = t0 + 1.0
+                    t3 = t0/t1
+                    t4 = (s < -18.0)
+                    t5 = (s < 36.0)
+                    b0 = -(1.0 / 2.0)*t0 + s
+                    b1 = _log(t1)
+                    b2 = _log(s)
+                    b3 = 1.0 - (1.0 / 2.0)*t0
+                    b4 = t3/t2
+                    b5 = (1.0 / (s))
+                    b6 = -(3.0 / 2.0)*t0 + ((1.0 / 4.0))*_exp(2.0*s) + 1.0
+                    b7 = t3/((t2) * (t2))
+                    score[0, h, i] = ((b0) if t4 else (b1) if t5 else (b2))
+                    rho[0, h, i] = ((b3) if t4 else (b4) if t5 else (b5))
+                    tau[0, h, i] = ((b6) if t4 else (b7) if t5 else (0.0))
                 # Shares relative to the larger of the marked weight and the largest other one.
                 for i in range(lanes):
                     gap = score[0, h, i] - top[h, i]
@@ -291,19 +318,40 @@ def token_law(nodes, means, y, first, second):
             top[i] = -1e300
             total[i] = 0.0
         for h in range(heads):
+            deviation = nodes[h, base : base + size]
+            ratio = first[h, base : base + size]
+            bend = second[h, base : base + size]
             for i in range(size):
-                s = nodes[h, base + i] + means[h]
-                score[h, i] = ((s - (1.0 / 2.0)*_exp(s)) if (s < -18.0) else (_log(_log1p(_exp(s)))) if (s < 36.0) else (_log(s)))
+                s = deviation[i] + means[h]
+                t0 = _exp(s)
+                t1 = _log1p(t0)
+                t2 = t0 + 1.0
+                t3 = t0/t1
+                t4 = (s < -18.0)
+                t5 = (s < 36.0)
+                b0 = -(1.0 / 2.0)*t0 + s
+                b1 = _log(t1)
+                b2 = _log(s)
+                b3 = 1.0 - (1.0 / 2.0)*t0
+                b4 = t3/t2
+                b5 = (1.0 / (s))
+                b6 = -(3.0 / 2.0)*t0 + ((1.0 / 4.0))*_exp(2.0*s) + 1.0
+                b7 = t3/((t2) * (t2))
+                score[h, i] = ((b0) if t4 else (b1) if t5 else (b2))
                 top[i] = max(top[i], score[h, i])
+                ratio[i] = ((b3) if t4 else (b4) if t5 else (b5))
+                bend[i] = ((b6) if t4 else (b7) if t5 else (0.0))
         for h in range(heads):
             for i in range(size):
                 score[h, i] = _exp(score[h, i] - top[i])
                 total[i] += score[h, i]
         for h in range(heads):
+            ratio = first[h, base : base + size]
+            bend = second[h, base : base + size]
             for i in range(size):
                 share = score[h, i] / total[i]
-                s = nodes[h, base + i] + means[h]
-                first[h, base + i] = share * (((-(1.0 / 2.0)*(_exp(s) - 2.0)) if (s < -18.0) else (_exp(s)/((_exp(s) + 1.0)*_log1p(_exp(s)))) if (s < 36.0) else ((1.0 / (s)))))
-                second[h, base + i] = share * (((((1.0 / 4.0))*(_exp(2.0*s) - 6.0*_exp(s) + 4.0)) if (s < -18.0) else (_exp(s)/(((_exp(s) + 1.0) * (_exp(s) + 1.0))*_log1p(_exp(s)))) if (s < 36.0) else (0.0)))
+                ratio[i] *= share
+                bend[i] *= share
+        rate = y[base : base + size]
         for i in range(size):
-            y[base + i] = top[i] + _log(total[i])
+            rate[i] = top[i] + _log(total[i])
