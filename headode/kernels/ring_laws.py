@@ -42,7 +42,7 @@ _LARGEST_TILT, _LARGEST_GROWTH, _LARGEST_LATE_GROWTH = 0.5, 2.0, 8.0
 _ROUGH = 4.0
 # Coefficients left out oscillate, and do not add up: by measurement they may be so much larger, and
 # those of unmarked tokens smaller by this power of the number of tokens only.
-_OSCILLATE, _TOKENS_POWER = 20.0, 0.75
+_OSCILLATE, _TOKENS_POWER = 20.0, 0.6
 
 Complex = NDArray[np.complex128]
 # Tilts α (H,); smallest frequencies k₁ (H,); Σ_{m ≥ 1} e^{−αmB} (H,), what the series of P(T < x)
