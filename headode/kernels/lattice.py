@@ -38,26 +38,37 @@ _FACTORS = np.array(
 
 @compiled
 def _spread(
-    place: Array, weights: Array, cell: NDArray[np.int64], below: Array, share: Array
+    y: Array, weights: Array, first: float, step: float, cell: NDArray[np.int64], share: Array
 ) -> None:
-    """For LANES nodes the first lattice point that each touches, and its parts (LANES, WIDTH).
+    """For LANES nodes the first lattice point that each touches, and its parts (WIDTH, LANES).
 
-    ``place``: log-rates in lattice steps from the first point; is overwritten.
+    A part is the product of the distances to the points before, times those to the points after.
+    Two points at a time: between loops the products are kept in memory.
     """
-    above = np.empty(LANES)
+    place, product = np.empty(LANES), np.empty(LANES)
     for i in range(LANES):
-        left = math.floor(place[i])
+        at = y[i] / step - first
+        left = math.floor(at)
         cell[i] = int(left) - BEFORE
-        place[i] -= left
-        below[0, i] = weights[i]
-        above[i] = 1.0
-    for j in range(1, WIDTH):
+        place[i] = at - left
+        product[i] = weights[i]
+    for j in range(0, WIDTH, 2):
+        one, two, at = share[j], share[j + 1], _PLACES[j]
         for i in range(LANES):
-            below[j, i] = below[j - 1, i] * (place[i] - _PLACES[j - 1])
-    for j in range(WIDTH - 1, -1, -1):
+            distance = place[i] - at
+            one[i] = product[i]
+            two[i] = product[i] * distance
+            product[i] = two[i] * (distance - 1.0)
+    for i in range(LANES):
+        product[i] = 1.0
+    for j in range(WIDTH - 2, -1, -2):
+        one, two, at = share[j], share[j + 1], _PLACES[j]
         for i in range(LANES):
-            share[i, j] = below[j, i] * above[i] * _FACTORS[j]
-            above[i] = above[i] * (place[i] - _PLACES[j])
+            distance = place[i] - at
+            after = product[i] * (distance - 1.0)
+            two[i] *= product[i] * _FACTORS[j + 1]
+            one[i] *= after * _FACTORS[j]
+            product[i] = after * distance
 
 
 @compiled
@@ -66,16 +77,14 @@ def deposit(y: Array, weights: Array, first: float, step: float, mass: Array) ->
 
     N is a multiple of LANES; a node needs BEFORE points below its cell and as many above.
     """
-    cell = np.empty(LANES, dtype=np.int64)
-    below = np.empty((WIDTH, LANES))
-    share = np.empty((LANES, WIDTH))
+    cell, share = np.empty(LANES, dtype=np.int64), np.empty((WIDTH, LANES))
     for base in range(0, y.size, LANES):
-        place = y[base : base + LANES] / step - first
-        _spread(place, weights[base : base + LANES], cell, below, share)
+        end = base + LANES
+        _spread(y[base:end], weights[base:end], first, step, cell, share)
         for i in range(LANES):
-            start = cell[i]
+            touched = mass[cell[i] : cell[i] + WIDTH]
             for j in range(WIDTH):
-                mass[start + j] += share[i, j]
+                touched[j] += share[j, i]
 
 
 @compiled
@@ -96,36 +105,36 @@ def collect(
     derivative on the lattice; shares: (H, N) ∂y/∂u_h; lowered: (H, N) w_h''/Σw. Adds to
     gradient (H,) and curvature (H, H; lower triangle).
     """
-    cell = np.empty(LANES, dtype=np.int64)
-    below = np.empty((WIDTH, LANES))
-    share = np.empty((LANES, WIDTH))
-    slope = np.empty(LANES)
-    rest = np.empty(LANES)
+    cell, share = np.empty(LANES, dtype=np.int64), np.empty((WIDTH, LANES))
+    slope, rest = np.empty(LANES), np.empty(LANES)
     for base in range(0, y.size, LANES):
-        place = y[base : base + LANES] / step - first
-        _spread(place, weights[base : base + LANES], cell, below, share)
+        end = base + LANES
+        _spread(y[base:end], weights[base:end], first, step, cell, share)
         for i in range(LANES):
-            start = cell[i]
+            slopes = potential[0, cell[i] : cell[i] + WIDTH]
+            bends = potential[1, cell[i] : cell[i] + WIDTH]
             first_sum = 0.0
             second_sum = 0.0
             for j in range(WIDTH):
-                first_sum += share[i, j] * potential[0, start + j]
-                second_sum += share[i, j] * potential[1, start + j]
+                first_sum += share[j, i] * slopes[j]
+                second_sum += share[j, i] * bends[j]
             slope[i] = first_sum
             rest[i] = second_sum - first_sum
         # Sums in scalars: into the arrays, their order would depend on where these are in memory.
         for h in range(shares.shape[0]):
+            one, bend = shares[h, base:end], lowered[h, base:end]
             total = 0.0
             bent = 0.0
             for i in range(LANES):
-                total += shares[h, base + i] * slope[i]
-                bent += lowered[h, base + i] * slope[i]
+                total += one[i] * slope[i]
+                bent += bend[i] * slope[i]
             gradient[h] += total
             curvature[h, h] += bent
             for k in range(h + 1):
+                two = shares[k, base:end]
                 total = 0.0
                 for i in range(LANES):
-                    total += shares[h, base + i] * shares[k, base + i] * rest[i]
+                    total += one[i] * two[i] * rest[i]
                 curvature[h, k] += total
 
 
