@@ -278,10 +278,12 @@ def _field_laws(model: Model, state: OrderParameters) -> tuple[Array, Array]:
 
     Row 0 is an unmarked token's, row s + 1 the marked one's under component s.
     """
-    signal = model.signal
-    shift = -model.offsets(state)
-    means = np.concatenate([shift[None], signal.means @ state.M.T + shift])
-    if signal.is_discrete:
-        return means, np.repeat(state.Q[None], len(means), axis=0)
-    spread = np.einsum("hf,sfg,kg->shk", state.M, signal.covariances, state.M)
-    return means, np.concatenate([state.Q[None], state.Q + spread])
+    signal, Q = model.signal, state.Q
+    means = np.zeros((signal.components + 1, model.heads))
+    np.dot(signal.means, state.M.T, out=means[1:])
+    means -= model.offsets(state)
+    covariances = np.empty((len(means), *Q.shape))
+    covariances[:] = Q
+    if not signal.is_discrete:
+        covariances[1:] += np.einsum("hf,sfg,kg->shk", state.M, signal.covariances, state.M)
+    return means, covariances

@@ -5,12 +5,15 @@ from __future__ import annotations
 import warnings
 from functools import lru_cache
 from threading import Lock
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.special import ndtri
-from scipy.stats import qmc
 
 from headode._checks import Array
+
+if TYPE_CHECKING:
+    from scipy.stats import qmc
 
 # Independent scrambles: enough to estimate an error, few enough to keep the low discrepancy.
 REPLICATES = 8
@@ -34,6 +37,8 @@ class NodeSet:
     """
 
     def __init__(self, tokens: int, heads: int, seed: int) -> None:
+        from scipy.stats import qmc  # as slow to import as half of all else
+
         self.tokens, self.heads = tokens, heads
         dimensions = tokens * heads
         # Few lanes for long sequences: a block's fields should stay in the cache.

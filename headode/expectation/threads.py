@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
@@ -44,20 +44,30 @@ def _pool(workers: int) -> ThreadPoolExecutor:
 
 
 @cache
-def _blas() -> Any:
+def _blas() -> list[Any]:
     from threadpoolctl import ThreadpoolController
 
-    return ThreadpoolController()
+    libraries: list[Any] = ThreadpoolController().select(user_api="blas").lib_controllers
+    return libraries
 
 
-def single_threaded_blas() -> AbstractContextManager[Any]:
+@contextmanager
+def single_threaded_blas() -> Iterator[None]:
     """Keep the linear algebra of a block on its own thread.
 
     Products of small matrices lose more to the synchronization of threads than they gain, and
     several threads that each start more of them fight for the cores.
     """
-    manager: AbstractContextManager[Any] = _blas().limit(limits=1, user_api="blas")
-    return manager
+    # Not threadpoolctl's own limit, which takes as long as a tenth of an expected update.
+    libraries = _blas()
+    before = [library.get_num_threads() for library in libraries]
+    for library in libraries:
+        library.set_num_threads(1)
+    try:
+        yield
+    finally:
+        for library, threads in zip(libraries, before, strict=True):
+            library.set_num_threads(threads)
 
 
 def run_all(function: Callable[..., Any], tasks: Iterable[tuple[Any, ...]], parallel: bool) -> None:
