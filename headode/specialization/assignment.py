@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headode._checks import Array
+from headode._signs import leading_signs
 from headode.signal import Signal
 from headode.split_rule import SIGNIFICANT
 
@@ -81,10 +82,7 @@ def principal_directions(signal: Signal) -> tuple[Array, Array]:
     kept = values > values.size * np.finfo(float).eps * values[-1]
     order = np.argsort(-values[kept], kind="stable")
     directions = vectors[:, kept].T[order]
-    # The sign of an eigenvector is anyone's choice: its largest entry is positive.
-    largest = np.abs(directions).argmax(axis=1)
-    signs = np.sign(directions[np.arange(len(directions)), largest])
-    return values[kept][order], directions * signs[:, None]
+    return values[kept][order], directions * leading_signs(directions)[:, None]
 
 
 def coordinates(M: Array, signal: Signal, variances: Array, directions: Array) -> Array:

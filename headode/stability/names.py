@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from headode._checks import Array
+from headode._signs import leading_signs
 
 # Squared fraction of a mode beyond which one kind of order parameter, or one feature, is all of it.
 NEARLY_ALL = 0.96
@@ -41,7 +42,7 @@ def _leading(M: Array) -> tuple[Array, Array]:
     """Head pattern and direction of the largest part of the overlaps."""
     patterns, sizes, directions = np.linalg.svd(M, full_matrices=False)
     pattern, direction = patterns[:, 0] * sizes[0], directions[0]
-    sign = np.sign(direction[np.abs(direction).argmax()])
+    sign = leading_signs(direction)
     return sign * pattern, sign * direction
 
 
