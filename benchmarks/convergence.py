@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from cases import model_of, staged_states
-from expected_updates import CALLS, call_headode, call_jax, nearby
+from expected_updates import CALLS, call_headode, call_jax, evaluated, nearby
 from jax_program import INTEGRANDS, NodeStream, Problem
 from node_errors import node_errors
 from reference import largest_error, reference
@@ -17,7 +16,6 @@ from report import Section, Table
 from timing import milliseconds
 
 import headode as ho
-from headode.expectation.select import expectation
 
 STATE = "specialized"
 TOLERANCES = tuple(10.0**-digits for digits in range(2, 12))
@@ -73,12 +71,8 @@ def _factorized_rows(
     """Nodes, error and time for one tolerance after another."""
     rows = []
     for tolerance in TOLERANCES:
-        evaluate = expectation(model, method="factorized", tolerance=tolerance)
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", ho.ToleranceWarning)
-                terms = evaluate(state)
-        except ho.NumericalFailure:
+        evaluate, terms = evaluated(model, state, "factorized", tolerance)
+        if terms is None:
             break
         error = largest_error(terms, exact)
         if error < ABOVE_REFERENCE * exact.error:

@@ -52,6 +52,19 @@ def nearby(state: ho.OrderParameters) -> Callable[[], ho.OrderParameters]:
     return lambda: next(states)
 
 
+def evaluated(
+    model: ho.Model, state: ho.OrderParameters, method: str, tolerance: float
+) -> tuple[Expectation, ho.ExpectedUpdate | None]:
+    """An evaluator and its terms; none where the method refuses the state."""
+    evaluate = expectation(model, method=method, tolerance=tolerance)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ho.ToleranceWarning)
+            return evaluate, evaluate(state)
+    except ho.NumericalFailure:
+        return evaluate, None
+
+
 def call_headode(evaluate: Expectation, state: Callable[[], ho.OrderParameters]) -> None:
     """One warm expected update."""
     evaluate(state())
@@ -115,12 +128,8 @@ def _row(
     found: dict[str, tuple[float, int, float]] = {}
     for method, tolerances in (("quasi_monte_carlo", (target,)), ("factorized", TRIED)):
         for tolerance in tolerances:
-            evaluate = expectation(model, method=method, tolerance=tolerance)
-            try:
-                with warnings.catch_warnings():
-                    warnings.simplefilter("ignore", ho.ToleranceWarning)
-                    terms = evaluate(state)
-            except ho.NumericalFailure:
+            evaluate, terms = evaluated(model, state, method, tolerance)
+            if terms is None:
                 break
             found[method] = largest_error(terms, exact), terms.nodes, tolerance
             programs[method] = partial(call_headode, evaluate, states)

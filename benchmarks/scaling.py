@@ -6,19 +6,17 @@ row, of which one estimates the error; the error is the reported one.
 
 from __future__ import annotations
 
-import warnings
 from functools import partial
 from typing import Any
 
 import numpy as np
 from cases import SIGNAL, model_of, staged_states
-from expected_updates import CALLS, call_headode, nearby
+from expected_updates import CALLS, call_headode, evaluated, nearby
 from jax_program import INTEGRANDS
 from report import Section, Table
 from timing import milliseconds
 
 import headode as ho
-from headode.expectation.select import expectation
 
 TOLERANCE = 1e-6
 TOKENS = (2, 3, 4, 8, 16, 32, 64, 100, 1000, 10_000, 100_000, 1_000_000)
@@ -31,12 +29,8 @@ RESULT_COLUMNS = ("reported error", "nodes", "ms")
 
 def measure(model: ho.Model, state: ho.OrderParameters) -> tuple[Any, ...]:
     """Reported error, nodes and milliseconds; or why not."""
-    evaluate = expectation(model, method="factorized", tolerance=TOLERANCE)
-    try:
-        with warnings.catch_warnings(record=True):
-            warnings.simplefilter("always")
-            terms = evaluate(state)
-    except ho.NumericalFailure:
+    evaluate, terms = evaluated(model, state, "factorized", TOLERANCE)
+    if terms is None:
         return None, "too many", None
     run = partial(call_headode, evaluate, nearby(state))
     return terms.error, terms.nodes, milliseconds({"it": run}, {"it": CALLS})["it"]
@@ -97,12 +91,14 @@ def _against_tokens(quick: bool) -> Table:
     return table
 
 
-def _long_over_short(activation: str, state: ho.OrderParameters) -> float:
-    """Time of a long sequence over that of a short one, measured in turn."""
+def _long_over_short(activation: str, state: ho.OrderParameters) -> float | None:
+    """Time of a long sequence over that of a short one, measured in turn; or none, if refused."""
     runs = {}
     for length in (LONG, SHORT):
         model = model_of(activation, tokens=length)
-        evaluate = expectation(model, method="factorized", tolerance=TOLERANCE)
+        evaluate, terms = evaluated(model, state, "factorized", TOLERANCE)
+        if terms is None:
+            return None
         runs[str(length)] = partial(call_headode, evaluate, nearby(state))
     times = milliseconds(runs, dict.fromkeys(runs, CALLS))
     return times[str(LONG)] / times[str(SHORT)]

@@ -37,7 +37,7 @@ class NodeSet:
     """
 
     def __init__(self, tokens: int, heads: int, seed: int) -> None:
-        from scipy.stats import qmc  # as slow to import as half of all else
+        from scipy.stats import qmc  # a second of imports that nothing else here needs
 
         self.tokens, self.heads = tokens, heads
         dimensions = tokens * heads

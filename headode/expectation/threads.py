@@ -58,7 +58,7 @@ def single_threaded_blas() -> Iterator[None]:
     Products of small matrices lose more to the synchronization of threads than they gain, and
     several threads that each start more of them fight for the cores.
     """
-    # Not threadpoolctl's own limit, which takes as long as a tenth of an expected update.
+    # Not threadpoolctl's own limit, which takes twice as long, a twentieth of an expected update.
     libraries = _blas()
     before = [library.get_num_threads() for library in libraries]
     for library in libraries:

@@ -155,13 +155,8 @@ def _score_words(score: Score, *, apart: bool) -> dict[str, str]:
 
     ``apart``: the ratios have statements of their own.
     """
-    value, ratios = (
-        {"@score@": score.value},
-        {
-            "@score_first@": score.first,
-            "@score_second@": score.second,
-        },
-    )
+    value = {"@score@": score.value}
+    ratios = {"@score_first@": score.first, "@score_second@": score.second}
     if apart:
         return _shared_steps("@score_steps@", value) | _shared_steps("@ratio_steps@", ratios)
     return _shared_steps("@score_steps@", value | ratios)
@@ -189,7 +184,7 @@ def _shared_steps(place: str, formulas: Mapping[str, sp.Expr]) -> dict[str, str]
     }
     shared, found = sp.cse([*branches, *selected.values()], sp.numbered_symbols("t"))
     printer = _KernelPrinter({x: "s"})
-    steps = [*shared, *zip(names.values(), found, strict=False)]
+    steps = [*shared, *zip(names.values(), found[: len(branches)], strict=True)]
     words = {place: "\n".join(f"{name} = {printer.doprint(step)}" for name, step in steps)}
     for word, formula in zip(selected, found[len(branches) :], strict=True):
         words[word] = printer.doprint(formula)

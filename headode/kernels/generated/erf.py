@@ -59,6 +59,31 @@ def _exp(value):
     return y * _from_bits((_bits(shifted) + 1023) << 52)
 
 
+@njit(fastmath={"reassoc", "contract", "nsz"}, error_model="numpy", forceinline=True)
+def _score(nodes, root, means, field, score, rho, tau):
+    """Fields of a token at its nodes, what the activation makes of them, and its ratios.
+
+    nodes: (H, lanes); root: (H, H); means: (H,); the others receive (H, lanes).
+    """
+    heads, lanes = nodes.shape
+    for h in range(heads):
+        for i in range(lanes):
+            field[h, i] = means[h]
+        for k in range(heads):
+            factor = root[h, k]
+            for i in range(lanes):
+                field[h, i] += factor * nodes[k, i]
+        for i in range(lanes):
+            s = field[h, i]
+            score[h, i] = math.erf(s) + 1.0
+        # In a loop of its own: a call to the library, as above, keeps a loop scalar.
+        for i in range(lanes):
+            s = field[h, i]
+            t0 = _exp(-((s) * (s)))/math.sqrt(math.pi)
+            rho[h, i] = 2.0*t0
+            tau[h, i] = -4.0*t0*s
+
+
 @njit(cache=True, nogil=True, fastmath={"reassoc", "contract", "nsz"}, error_model="numpy")
 def accumulate(
     nodes,
@@ -111,42 +136,12 @@ def accumulate(
     for block in range(blocks):
         # The unmarked tokens' scores: the same for every component of the signal.
         for l in range(1, tokens):
-            for h in range(heads):
-                for i in range(lanes):
-                    field[h, i] = shift[h]
-                for k in range(heads):
-                    factor = root[h, k]
-                    for i in range(lanes):
-                        field[h, i] += factor * nodes[block, l, k, i]
-                for i in range(lanes):
-                    s = field[h, i]
-                    score[l, h, i] = math.erf(s) + 1.0
-                # In a loop of its own: a call to the library, as above, keeps a loop scalar.
-                for i in range(lanes):
-                    s = field[h, i]
-                    t0 = _exp(-((s) * (s)))/math.sqrt(math.pi)
-                    rho[l, h, i] = 2.0*t0
-                    tau[l, h, i] = -4.0*t0*s
+            _score(nodes[block, l], root, shift, field, score[l], rho[l], tau[l])
 
         for c in range(components):
             probability = probabilities[c]
             marked_root = marked_roots[min(c, len(marked_roots) - 1)]
-            for h in range(heads):
-                for i in range(lanes):
-                    field[h, i] = marked_means[c, h]
-                for k in range(heads):
-                    factor = marked_root[h, k]
-                    for i in range(lanes):
-                        field[h, i] += factor * nodes[block, 0, k, i]
-                for i in range(lanes):
-                    s = field[h, i]
-                    score[0, h, i] = math.erf(s) + 1.0
-                # In a loop of its own: a call to the library, as above, keeps a loop scalar.
-                for i in range(lanes):
-                    s = field[h, i]
-                    t0 = _exp(-((s) * (s)))/math.sqrt(math.pi)
-                    rho[0, h, i] = 2.0*t0
-                    tau[0, h, i] = -4.0*t0*s
+            _score(nodes[block, 0], marked_root, marked_means[c], field, score[0], rho[0], tau[0])
 
             for i in range(lanes):
                 S2[i] = 0.0

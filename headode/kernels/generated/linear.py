@@ -57,6 +57,25 @@ def _exp(value):
     return y * _from_bits((_bits(shifted) + 1023) << 52)
 
 
+@njit(fastmath={"reassoc", "contract", "nsz"}, error_model="numpy", forceinline=True)
+def _score(nodes, root, means, field, score):
+    """Fields of a token at its nodes, and what the activation makes of them.
+
+    nodes: (H, lanes); root: (H, H); means: (H,); the others receive (H, lanes).
+    """
+    heads, lanes = nodes.shape
+    for h in range(heads):
+        for i in range(lanes):
+            field[h, i] = means[h]
+        for k in range(heads):
+            factor = root[h, k]
+            for i in range(lanes):
+                field[h, i] += factor * nodes[k, i]
+        for i in range(lanes):
+            s = field[h, i]
+            score[h, i] = s + 1.0
+
+
 @njit(cache=True, nogil=True, fastmath={"reassoc", "contract", "nsz"}, error_model="numpy")
 def accumulate(
     nodes,
@@ -107,30 +126,12 @@ def accumulate(
     for block in range(blocks):
         # The unmarked tokens' scores: the same for every component of the signal.
         for l in range(1, tokens):
-            for h in range(heads):
-                for i in range(lanes):
-                    field[h, i] = shift[h]
-                for k in range(heads):
-                    factor = root[h, k]
-                    for i in range(lanes):
-                        field[h, i] += factor * nodes[block, l, k, i]
-                for i in range(lanes):
-                    s = field[h, i]
-                    score[l, h, i] = s + 1.0
+            _score(nodes[block, l], root, shift, field, score[l])
 
         for c in range(components):
             probability = probabilities[c]
             marked_root = marked_roots[min(c, len(marked_roots) - 1)]
-            for h in range(heads):
-                for i in range(lanes):
-                    field[h, i] = marked_means[c, h]
-                for k in range(heads):
-                    factor = marked_root[h, k]
-                    for i in range(lanes):
-                        field[h, i] += factor * nodes[block, 0, k, i]
-                for i in range(lanes):
-                    s = field[h, i]
-                    score[0, h, i] = s + 1.0
+            _score(nodes[block, 0], marked_root, marked_means[c], field, score[0])
 
             for i in range(lanes):
                 S2[i] = 0.0

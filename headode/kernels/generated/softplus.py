@@ -91,6 +91,41 @@ def _log1p(value):
     return _log(u) + (value - (u - 1.0)) / u
 
 
+@njit(fastmath={"reassoc", "contract", "nsz"}, error_model="numpy", forceinline=True)
+def _score(nodes, root, means, field, score, rho, tau):
+    """Fields of a token at its nodes, what the activation makes of them, and its ratios.
+
+    nodes: (H, lanes); root: (H, H); means: (H,); the others receive (H, lanes).
+    """
+    heads, lanes = nodes.shape
+    for h in range(heads):
+        for i in range(lanes):
+            field[h, i] = means[h]
+        for k in range(heads):
+            factor = root[h, k]
+            for i in range(lanes):
+                field[h, i] += factor * nodes[k, i]
+        for i in range(lanes):
+            s = field[h, i]
+            t0 = _exp(s)
+            t1 = _log1p(t0)
+            t2 = t0 + 1.0
+            t3 = t0/t1
+            t4 = (s < -18.0)
+            t5 = (s < 36.0)
+            b0 = -(1.0 / 2.0)*t0 + s
+            b1 = _log(t1)
+            b2 = _log(s)
+            b3 = 1.0 - (1.0 / 2.0)*t0
+            b4 = t3/t2
+            b5 = (1.0 / (s))
+            b6 = -(3.0 / 2.0)*t0 + ((1.0 / 4.0))*_exp(2.0*s) + 1.0
+            b7 = t3/((t2) * (t2))
+            score[h, i] = ((b0) if t4 else (b1) if t5 else (b2))
+            rho[h, i] = ((b3) if t4 else (b4) if t5 else (b5))
+            tau[h, i] = ((b6) if t4 else (b7) if t5 else (0.0))
+
+
 @njit(cache=True, nogil=True, fastmath={"reassoc", "contract", "nsz"}, error_model="numpy")
 def accumulate(
     nodes,
@@ -148,32 +183,7 @@ def accumulate(
     for block in range(blocks):
         # The unmarked tokens' scores: the same for every component of the signal.
         for l in range(1, tokens):
-            for h in range(heads):
-                for i in range(lanes):
-                    field[h, i] = shift[h]
-                for k in range(heads):
-                    factor = root[h, k]
-                    for i in range(lanes):
-                        field[h, i] += factor * nodes[block, l, k, i]
-                for i in range(lanes):
-                    s = field[h, i]
-                    t0 = _exp(s)
-                    t1 = _log1p(t0)
-                    t2 = t0 + 1.0
-                    t3 = t0/t1
-                    t4 = (s < -18.0)
-                    t5 = (s < 36.0)
-                    b0 = -(1.0 / 2.0)*t0 + s
-                    b1 = _log(t1)
-                    b2 = _log(s)
-                    b3 = 1.0 - (1.0 / 2.0)*t0
-                    b4 = t3/t2
-                    b5 = (1.0 / (s))
-                    b6 = -(3.0 / 2.0)*t0 + ((1.0 / 4.0))*_exp(2.0*s) + 1.0
-                    b7 = t3/((t2) * (t2))
-                    score[l, h, i] = ((b0) if t4 else (b1) if t5 else (b2))
-                    rho[l, h, i] = ((b3) if t4 else (b4) if t5 else (b5))
-                    tau[l, h, i] = ((b6) if t4 else (b7) if t5 else (0.0))
+            _score(nodes[block, l], root, shift, field, score[l], rho[l], tau[l])
         # Weights relative to the largest one of the head, and their sum.
         for h in range(heads):
             for i in range(lanes):
@@ -191,32 +201,8 @@ def accumulate(
         for c in range(components):
             probability = probabilities[c]
             marked_root = marked_roots[min(c, len(marked_roots) - 1)]
+            _score(nodes[block, 0], marked_root, marked_means[c], field, score[0], rho[0], tau[0])
             for h in range(heads):
-                for i in range(lanes):
-                    field[h, i] = marked_means[c, h]
-                for k in range(heads):
-                    factor = marked_root[h, k]
-                    for i in range(lanes):
-                        field[h, i] += factor * nodes[block, 0, k, i]
-                for i in range(lanes):
-                    s = field[h, i]
-                    t0 = _exp(s)
-                    t1 = _log1p(t0)
-                    t2 = t0 + 1.0
-                    t3 = t0/t1
-                    t4 = (s < -18.0)
-                    t5 = (s < 36.0)
-                    b0 = -(1.0 / 2.0)*t0 + s
-                    b1 = _log(t1)
-                    b2 = _log(s)
-                    b3 = 1.0 - (1.0 / 2.0)*t0
-                    b4 = t3/t2
-                    b5 = (1.0 / (s))
-                    b6 = -(3.0 / 2.0)*t0 + ((1.0 / 4.0))*_exp(2.0*s) + 1.0
-                    b7 = t3/((t2) * (t2))
-                    score[0, h, i] = ((b0) if t4 else (b1) if t5 else (b2))
-                    rho[0, h, i] = ((b3) if t4 else (b4) if t5 else (b5))
-                    tau[0, h, i] = ((b6) if t4 else (b7) if t5 else (0.0))
                 # Shares relative to the larger of the marked weight and the largest other one.
                 for i in range(lanes):
                     gap = score[0, h, i] - top[h, i]
