@@ -214,7 +214,7 @@ class Signal:
         """S, the number of mixture components (support points of a discrete law)."""
         return len(self.probabilities)
 
-    @property
+    @cached_property
     def is_discrete(self) -> bool:
         """Whether every component is a single point."""
         return not self.covariances.any()

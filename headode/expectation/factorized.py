@@ -66,6 +66,7 @@ class Factorized:
         # Adding a number to all the fields shifts the log-rate.
         self._shifts = model.activation.is_exponential
         self._scale = 1.0 / model.heads if model.activation.average else 1.0
+        self._weighted_means = model.signal.probabilities[:, None] * model.signal.means
 
     def __call__(self, state: OrderParameters) -> ExpectedUpdate:
         """The expected updates at this state; N is None unless asked for.
@@ -76,8 +77,7 @@ class Factorized:
         self._calls += 1
         with single_threaded_blas():
             if self._calls % CHECK_EVERY != 1:
-                terms = self._assemble(state, FINE * self._nominal)
-                return replace(terms, error=self._last_error)
+                return self._assemble(state, FINE * self._nominal, self._last_error)
             terms = self._evaluate(state)
             while terms.error > self._tolerance and self._nominal > SMALLEST_TOLERANCE:
                 shrink = min(0.5, 0.5 * self._tolerance / terms.error)
@@ -88,12 +88,13 @@ class Factorized:
 
     def _evaluate(self, state: OrderParameters) -> ExpectedUpdate:
         """The terms at the current nominal tolerance, with their error."""
-        fine = self._assemble(state, FINE * self._nominal)
-        coarse = self._assemble(state, COARSE * self._nominal)
+        fine = self._assemble(state, FINE * self._nominal, 0.0)
+        coarse = self._assemble(state, COARSE * self._nominal, 0.0)
         error = max(ROUNDOFF, SAFETY * _distance(fine, coarse))
         return replace(fine, error=error)
 
-    def _assemble(self, state: OrderParameters, tolerance: float) -> ExpectedUpdate:
+    def _assemble(self, state: OrderParameters, tolerance: float, error: float) -> ExpectedUpdate:
+        """The terms at a nominal tolerance, said to have this error."""
         model, signal = self._model, self._model.signal
         means, covariances = _field_laws(model, state)
         if model.tokens == 1 and model.activation.null == 0.0:
@@ -103,11 +104,12 @@ class Factorized:
         else:
             sums = self._per_head(state, means, covariances, tolerance)
         weights = signal.probabilities
-        G = np.einsum("s,sh,sf->hf", weights, sums.first[1:], signal.means)
+        G = sums.first[1:].T @ self._weighted_means
         if not signal.is_discrete:
             carried = np.einsum("gf,sfe->sge", state.M, signal.covariances)
             G += np.einsum("s,shg,sgf->hf", weights, sums.second[1:], carried)
-        C = np.einsum("s,shk->hk", weights, sums.second[1:]) + sums.second[0]
+        C = (weights @ sums.second[1:].reshape(len(weights), -1)).reshape(sums.second[0].shape)
+        C += sums.second[0]
         C = 0.5 * (C + C.T)
         offset_gradient = -(weights @ sums.first[1:] + sums.first[0])
         if model.is_nishimori:
@@ -128,7 +130,7 @@ class Factorized:
             squared_attention=sums.squared,
             value_noise=sums.value_noise,
             offset_gradient=offset_gradient,
-            error=0.0,
+            error=error,
             method="factorized",
             nodes=sums.nodes,
         )

@@ -57,31 +57,17 @@ def race_series(
     """
     laws = means, covariances, probabilities
     ring = ring_laws(means, covariances, *race, LAW * tolerance)
-    sums, first, single, grids = race_heads(
-        ring,
-        *laws,
-        race,
-        alpha,
-        clock_step(tolerance),
-        UNSEEN * tolerance,
-        TAIL * tolerance,
-    )
-    heads = means.shape[1]
-    halves = grids[1]
-    longest = int(halves.max())
+    steps = clock_step(tolerance), UNSEEN * tolerance, TAIL * tolerance
+    sums, first, second, (nodes, longest), grids = race_heads(ring, *laws, race, alpha, *steps)
     work = int(ring[4].max()) ** 2 * longest
-    if work == 0 or work > LARGEST_WORK or 4 * longest**2 > LARGEST_GRID:
+    if work == 0 or work > LARGEST_WORK or longest**2 > LARGEST_GRID:
         raise TooManyNodes(
             f"scores with a standard deviation of {math.sqrt(covariances.max()):.3g} take too long "
             "by the factorized method (try method auto or a looser tolerance)"
         )
-    total = Gradients.zero(*means.shape)
-    total.marked, total.squared = sums.sum(axis=1).tolist()
-    total.first += first
-    diagonal = np.arange(heads)
-    total.second[:, diagonal, diagonal] += single
-    total.nodes = 2 * int(halves.sum())
-    if heads > 1:
+    marked, squared = sums.tolist()
+    total = Gradients(marked, squared, first, second, nodes)
+    if means.shape[1] > 1:
         _add_pairs(total, ring, laws, race[0], grids, alpha[1], work)
     return total
 
@@ -96,27 +82,24 @@ def _add_pairs(
     work: int,
 ) -> None:
     """Add the overlaps of all pairs of heads, and their derivatives."""
-    halves = grids[1]
-    pairs = _pairs(len(halves))
+    later = grids[-1]
+    pairs = _pairs(len(later))
     parts = 2 if work * len(pairs) > PARALLEL_WORK and len(pairs) > 1 else 1
-    first, second = np.zeros((parts, *total.first.shape)), np.zeros((parts, *total.second.shape))
-    marginals = np.zeros((parts, len(halves), 2, 2 * int(halves.max())))
-    overlaps = np.empty(len(pairs))
+    overlaps, marginals = np.empty(len(pairs)), np.zeros((parts, *later.shape))
+    sums = [(total.first, total.second)]
+    sums += [(np.zeros_like(total.first), np.zeros_like(total.second)) for _ in range(1, parts)]
     tasks = []
     for part in range(parts):
         cut = slice(part * len(pairs) // parts, (part + 1) * len(pairs) // parts)
-        results = overlaps[cut], first[part], second[part], marginals[part]
-        tasks.append((pairs[cut], ring, *laws, tokens, grids, *results))
+        results = overlaps[cut], *sums[part], marginals[part]
+        tasks.append((pairs[cut], ring, *laws, tokens, grids, alpha, *results))
     run_all(overlap_pairs, tasks, parallel=parts > 1)
     for part in range(1, parts):
-        first[0] += first[part]
-        second[0] += second[part]
+        total.first += sums[part][0]
+        total.second += sums[part][1]
         marginals[0] += marginals[part]
-    add_marginals(ring, *laws, grids, marginals[0], first[0], second[0])
-    total.squared += 2.0 * float(overlaps.sum())
-    total.first += alpha * first[0]
-    total.second += alpha * second[0]
-    total.nodes += 4 * int((halves[pairs[:, 0]] * halves[pairs[:, 1]]).sum())
+    add_marginals(ring, *laws, grids, marginals[0], alpha, total.first, total.second)
+    total.squared += 2.0 * sum(overlaps.tolist())
 
 
 @cache

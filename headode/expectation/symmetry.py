@@ -33,18 +33,11 @@ class Symmetry:
     @classmethod
     def of(cls, model: Model, state: OrderParameters) -> Symmetry:
         """Find the symmetries that hold to the last bit."""
-        offsets = model.offsets(state)
-        # Heads that could be exchanged agree here; most states have none, and are done.
-        keys = list(zip(offsets.tolist(), state.M[:, 0].tolist(), strict=True))
-        classes: list[list[int]] = []
-        for head in range(model.heads if len(set(keys)) < model.heads else 0):
-            for group in classes:
-                if _exchangeable(state, offsets, group[0], head):
-                    group.append(head)
-                    break
-            else:
-                classes.append([head])
-        flat = [f for f in model.signal.flip_symmetric_features() if not state.M[:, f].any()]
+        columns = state.M.T.tolist()
+        # Heads that can be exchanged agree in this; most states have none, and are done.
+        agree = len(set(columns[0])) < model.heads
+        classes = _exchangeable_heads(state, model.offsets(state)) if agree else []
+        flat = [f for f in model.signal.flip_symmetric_features() if not any(columns[f])]
         return cls(tuple(tuple(group) for group in classes if len(group) > 1), tuple(flat))
 
     def __bool__(self) -> bool:
@@ -79,6 +72,19 @@ class Symmetry:
             projected[..., diagonal, diagonal] = (trace / size)[..., None]
             result[..., np.array(index)[:, None], np.array(index)] = projected
         return result
+
+
+def _exchangeable_heads(state: OrderParameters, offsets: Array) -> list[list[int]]:
+    """All heads in groups that can be permuted among themselves."""
+    classes: list[list[int]] = []
+    for head in range(len(offsets)):
+        for group in classes:
+            if _exchangeable(state, offsets, group[0], head):
+                group.append(head)
+                break
+        else:
+            classes.append([head])
+    return classes
 
 
 def _exchangeable(state: OrderParameters, offsets: Array, i: int, j: int) -> bool:

@@ -350,7 +350,7 @@ def race_heads(
     step: float,
     left_out: float,
     cut: float,
-) -> tuple[Array, Array, Array, Grids]:
+) -> tuple[Array, Array, Array, tuple[int, int], Grids]:
     """The races of all heads, and what pairs of heads need of each.
 
     Args:
@@ -365,13 +365,14 @@ def race_heads(
         cut: what lies beyond its ends.
 
     Returns:
-        sums (2, H): E p_ε and E Σ p²; first and second (S + 1, H): derivatives with respect to the
-        means; and the grids for two clocks.
+        sums (2,), over the heads: E p_ε and E Σ p²; first (S + 1, H) and second (S + 1, H, H):
+        derivatives of −α₁ E p_ε + ½ α₂ E Σ p² with respect to the means; numbers of points on all
+        grids, of one clock and of two, and on the longest one; and the grids for two clocks.
     """
     tilts, bases, repeated, windows, sizes, moduli, turns = ring
     count, heads = means.shape
-    sums, grids = np.empty((2, heads)), np.empty((heads, 2))
-    first, second = np.empty((count, heads)), np.empty((count, heads))
+    sums, grids = np.zeros(2), np.empty((heads, 2))
+    first, second = np.empty((count, heads)), np.zeros((count, heads, heads))
     halves = np.zeros(heads, dtype=np.int64)
     gradient, curvature = np.empty(count), np.empty(count)
     spread = math.sqrt(1.0 + 2.0 * math.log(race[0]))
@@ -383,7 +384,7 @@ def race_heads(
         # that is less, as exponential clocks are at any score.
         highest = spread * sizes[h].max() * bases[h]
         widest = max(2.0 * step, 2.0 * math.pi / highest)
-        sums[0, h], sums[1, h], begin, end, coarse = _race(
+        marked, squared, begin, end, coarse = _race(
             (tilts[h], bases[h], 0.5 * (low + high)),
             repeated[h],
             (low, high),
@@ -397,18 +398,18 @@ def race_heads(
             gradient,
             curvature,
         )
-        first[:, h], second[:, h] = gradient, curvature
+        sums[0] += marked
+        sums[1] += squared
+        first[:, h], second[:, h, h] = gradient, curvature
         if coarse > 0.0:
             halves[h] = math.ceil(0.5 * (end - begin) / coarse + 0.5)
             grids[h, 0], grids[h, 1] = 0.5 * (begin + end), (end - begin) / (2 * halves[h] - 1)
     if halves.min() == 0:
         halves[:] = 0
-    return (
-        sums,
-        first,
-        second,
-        _fill_grids(ring, means, covariances, probabilities, grids, halves, race[1]),
-    )
+    # Σ_h 2n_h for single heads and 4 Σ_{h<k} n_h n_k for pairs.
+    points = 2 * (halves.sum() + halves.sum() ** 2 - (halves * halves).sum())
+    filled = _fill_grids(ring, means, covariances, probabilities, grids, halves, race[1])
+    return sums, first, second, (points, 2 * halves.max()), filled
 
 
 @compiled
@@ -455,6 +456,7 @@ def add_marginals(
     probabilities: Array,
     grids: Grids,
     factors: Array,
+    scale: float,
     first: Array,
     second: Array,
 ) -> None:
@@ -467,6 +469,7 @@ def add_marginals(
         probabilities: (S,) of the signal's components.
         grids: of two clocks.
         factors: (H, 2, points), of an unmarked token and of the marked one.
+        scale: of what is added.
         first: (S + 1, H) receives derivatives with respect to the means.
         second: (S + 1, H, H) likewise, on its diagonal.
     """
@@ -487,5 +490,5 @@ def add_marginals(
         gammas = (moduli[h, :size], turns[h, :size])
         _law_sums(response, head, laws, gammas, gradient, curvature)
         for s in range(count):
-            first[s, h] += gradient[s]
-            second[s, h, h] += curvature[s]
+            first[s, h] += scale * gradient[s]
+            second[s, h, h] += scale * curvature[s]

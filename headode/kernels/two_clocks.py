@@ -102,21 +102,47 @@ def _fill_law(
 
 
 @compiled
-def _add_law(factor: float, law: Array, other: Array, moduli: Array, spectrum: Array) -> None:
-    """Add a law's characteristic function to ``spectrum``.
+def _runs(covariances: Array) -> NDArray[np.int64]:
+    """(n + 1, 2): the first law of each run with the same covariances, and the number of these.
 
-    law, other: (2, K + 1) cosines and sines of the phases of h and k; moduli: (2, K + 1, K' + 1);
-    spectrum: (4, K + 1, K' + 1) real and imaginary parts at (k, l) and at (k, −l).
+    The unmarked token's law is a run by itself. The last row counts laws and covariances.
     """
-    for j in range(spectrum.shape[1]):
-        cos, sin = factor * law[0, j], factor * law[1, j]
-        for m in range(spectrum.shape[2]):
-            one, two = cos * other[0, m], sin * other[1, m]
-            three, four = sin * other[0, m], cos * other[1, m]
-            spectrum[0, j, m] += moduli[0, j, m] * (one - two)
-            spectrum[1, j, m] += moduli[0, j, m] * (three + four)
-            spectrum[2, j, m] += moduli[1, j, m] * (one + two)
-            spectrum[3, j, m] += moduli[1, j, m] * (three - four)
+    runs = np.zeros((covariances.shape[0] + 1, 2), dtype=np.int64)
+    count, kinds = 1, 1
+    for s in range(1, covariances.shape[0]):
+        other = (covariances[s] != covariances[s - 1]).any()
+        kinds += other
+        if s == 1 or other:
+            runs[count, 0], runs[count, 1] = s, kinds - 1
+            count += 1
+    runs[count, 0], runs[count, 1] = covariances.shape[0], kinds
+    return runs[: count + 1]
+
+
+@compiled
+def _add_laws(sizes: Array, laws: Array, others: Array, moduli: Array, spectrum: Array) -> None:
+    """Add the characteristic functions of laws with the same moduli to ``spectrum``.
+
+    laws: (n, 2, K + 1) cosines and sines of the phases of h; others: (n, 2, K' + 1) of k; sizes:
+    (n,) factors; moduli: (2, (K + 1)(K' + 1)); spectrum: (4, (K + 1)(K' + 1)) real and imaginary
+    parts at (k, l) and at (k, −l).
+    """
+    count, _, rows = laws.shape
+    columns = others.shape[2]
+    # Cosines, then sines, of k; with each of them, cosines and sines of h.
+    planes, product = np.empty((2, count, columns)), np.empty((2, 2 * rows, columns))
+    for p in range(2):
+        for i in range(count):
+            for m in range(columns):
+                planes[p, i, m] = sizes[i] * others[i, p, m]
+        multiply(laws.reshape((count, 2 * rows)).T, planes[p], product[p])
+    blocks = product.reshape((4, rows * columns))
+    cos_cos, sin_cos, cos_sin, sin_sin = blocks[0], blocks[1], blocks[2], blocks[3]
+    for a in range(cos_cos.size):
+        spectrum[0, a] += moduli[0, a] * (cos_cos[a] - sin_sin[a])
+        spectrum[1, a] += moduli[0, a] * (sin_cos[a] + cos_sin[a])
+        spectrum[2, a] += moduli[1, a] * (cos_cos[a] + sin_sin[a])
+        spectrum[3, a] += moduli[1, a] * (sin_cos[a] - cos_sin[a])
 
 
 @compiled
@@ -134,7 +160,7 @@ def _inverse_slopes(head: Head, size: int) -> Array:
 def _series(spectrum: Array, inverses: tuple[Array, Array], at: int, series: Array) -> None:
     """Series of ρ, number ``at``, and of P(T_h < x, T_k < y), the next one.
 
-    series: (2, 2, K + 1, 4, K' + 1), of cosines and sines of x, of cosines and sines of y.
+    series: (2, 2, K + 1, 4, K' + 1), of cosines and sines of y, of cosines and sines of x.
     """
     one, two = inverses
     for j in range(spectrum.shape[1]):
@@ -145,8 +171,8 @@ def _series(spectrum: Array, inverses: tuple[Array, Array], at: int, series: Arr
             minus, i_minus = weight * spectrum[2, j, m], weight * spectrum[3, j, m]
             series[0, 0, j, at, m] = plus + minus
             series[1, 1, j, at, m] = minus - plus
-            series[1, 0, j, at, m] = i_plus + i_minus
-            series[0, 1, j, at, m] = i_plus - i_minus
+            series[0, 1, j, at, m] = i_plus + i_minus
+            series[1, 0, j, at, m] = i_plus - i_minus
             # Times 1/(α − ik) and 1/(α' ∓ il).
             a, b = re * two[0, m], im * two[1, m]
             c, d = re * two[1, m], im * two[0, m]
@@ -157,8 +183,8 @@ def _series(spectrum: Array, inverses: tuple[Array, Array], at: int, series: Arr
             )
             series[0, 0, j, at + 1, m] = plus + minus
             series[1, 1, j, at + 1, m] = minus - plus
-            series[1, 0, j, at + 1, m] = i_plus + i_minus
-            series[0, 1, j, at + 1, m] = i_plus - i_minus
+            series[0, 1, j, at + 1, m] = i_plus + i_minus
+            series[1, 0, j, at + 1, m] = i_plus - i_minus
 
 
 @compiled
@@ -172,7 +198,7 @@ def _transposed_series(
         for m in range(spectrum.shape[2]):
             weight = (2.0 if j else 1.0) * (1.0 if m else 0.5)
             cc, ss = response[0, 0, j, at + 1, m], response[1, 1, j, at + 1, m]
-            sc, cs = response[1, 0, j, at + 1, m], response[0, 1, j, at + 1, m]
+            sc, cs = response[0, 1, j, at + 1, m], response[1, 0, j, at + 1, m]
             plus, i_plus, minus, i_minus = cc - ss, sc + cs, cc + ss, sc - cs
             a, b = re * two[0, m], im * two[1, m]
             c, d = re * two[1, m], im * two[0, m]
@@ -182,7 +208,7 @@ def _transposed_series(
                 i_minus * (a + b) - minus * (d - c),
             )
             cc, ss = response[0, 0, j, at, m], response[1, 1, j, at, m]
-            sc, cs = response[1, 0, j, at, m], response[0, 1, j, at, m]
+            sc, cs = response[0, 1, j, at, m], response[1, 0, j, at, m]
             spectrum[0, j, m] = weight * (plus + cc - ss)
             spectrum[1, j, m] = weight * (i_plus + sc + cs)
             spectrum[2, j, m] = weight * (minus + cc + ss)
@@ -190,51 +216,66 @@ def _transposed_series(
 
 
 @compiled
+def _times_slopes(head: Head, phases: Array, result: Array) -> None:
+    """Phases (2, K + 1) times α − ik."""
+    tilt, base, _ = head
+    for j in range(phases.shape[1]):
+        k = j * base
+        result[0, j] = tilt * phases[0, j] + k * phases[1, j]
+        result[1, j] = tilt * phases[1, j] - k * phases[0, j]
+
+
+@compiled
 def _law_derivatives(
-    factor: float,
-    laws: tuple[Array, Array],
+    sizes: Array,
+    laws: Array,
+    others: Array,
     moduli: Array,
     response: Array,
     heads: tuple[Head, Head],
     first: Array,
     second: Array,
 ) -> None:
-    """First and second derivatives with respect to a law's means: α − ik, α' − il at (k, l).
+    """First (n, 2) and second (n, 2, 2) derivatives with respect to the means of laws with the
+    same moduli: α − ik, α' − il at (k, l).
 
-    response: (4, K + 1, K' + 1) as of :func:`_transposed_series`.
+    sizes, laws, others, moduli: as of :func:`_add_laws`; response: (4, (K + 1)(K' + 1)) as of
+    :func:`_transposed_series`.
     """
-    law, other = laws
-    (tilt, base, _), (tilt_k, base_k, _) = heads
-    first[:] = 0.0
-    second[:] = 0.0
-    for j in range(response.shape[1]):
-        cos, sin = factor * law[0, j], factor * law[1, j]
-        # Σ_l (at l + at −l), Σ_l l (at l − at −l), Σ_l l² (at l + at −l).
-        even, i_even, odd, i_odd, even_2 = 0.0, 0.0, 0.0, 0.0, 0.0
-        for m in range(response.shape[2]):
-            one, two = cos * other[0, m], sin * other[1, m]
-            three, four = sin * other[0, m], cos * other[1, m]
-            re, im = moduli[0, j, m] * (one - two), moduli[0, j, m] * (three + four)
-            plus = re * response[0, j, m] + im * response[1, j, m]
-            i_plus = im * response[0, j, m] - re * response[1, j, m]
-            re, im = moduli[1, j, m] * (one + two), moduli[1, j, m] * (three - four)
-            minus = re * response[2, j, m] + im * response[3, j, m]
-            i_minus = im * response[2, j, m] - re * response[3, j, m]
-            l = m * base_k
-            even += plus + minus
-            i_even += i_plus + i_minus
-            odd += l * (plus - minus)
-            i_odd += l * (i_plus - i_minus)
-            even_2 += l * l * (plus + minus)
-        k = j * base
-        # Times α' − il and its square, then α − ik and its square.
-        by_k, i_by_k = tilt_k * even + i_odd, tilt_k * i_even - odd
-        first[0] += tilt * even + k * i_even
-        first[1] += by_k
-        second[0, 0] += (tilt * tilt - k * k) * even + 2.0 * tilt * k * i_even
-        second[0, 1] += tilt * by_k + k * i_by_k
-        second[1, 1] += tilt_k * tilt_k * even + 2.0 * tilt_k * i_odd - even_2
-    second[1, 0] = second[0, 1]
+    count, _, rows = laws.shape
+    columns = others.shape[2]
+    # What multiplies cosines and sines of h with cosines of k, then with sines of k.
+    form = np.empty((4, rows * columns))
+    for a in range(form.shape[1]):
+        plus, i_plus = moduli[0, a] * response[0, a], moduli[0, a] * response[1, a]
+        minus, i_minus = moduli[1, a] * response[2, a], moduli[1, a] * response[3, a]
+        form[0, a], form[1, a] = minus + plus, i_plus + i_minus
+        form[2, a], form[3, a] = i_plus - i_minus, minus - plus
+    # Of h, times no slope, one and two; then summed over k.
+    steep, summed = np.empty((count, 3, 2, rows)), np.empty((2, 3 * count, columns))
+    for i in range(count):
+        steep[i, 0] = laws[i]
+        _times_slopes(heads[0], steep[i, 0], steep[i, 1])
+        _times_slopes(heads[0], steep[i, 1], steep[i, 2])
+    flat, forms = steep.reshape((3 * count, 2 * rows)), form.reshape((2, 2 * rows, columns))
+    for p in range(2):
+        multiply(flat, forms[p], summed[p])
+    once, twice = np.empty((2, columns)), np.empty((2, columns))
+    for i in range(count):
+        _times_slopes(heads[1], others[i], once)
+        _times_slopes(heads[1], once, twice)
+        by_one, by_two, by_one_one, by_one_two, by_two_two = 0.0, 0.0, 0.0, 0.0, 0.0
+        for p in range(2):
+            none, one, two = summed[p, 3 * i], summed[p, 3 * i + 1], summed[p, 3 * i + 2]
+            for m in range(columns):
+                by_one += one[m] * others[i, p, m]
+                by_two += none[m] * once[p, m]
+                by_one_one += two[m] * others[i, p, m]
+                by_one_two += one[m] * once[p, m]
+                by_two_two += none[m] * twice[p, m]
+        first[i, 0], first[i, 1] = sizes[i] * by_one, sizes[i] * by_two
+        second[i, 0, 0], second[i, 1, 1] = sizes[i] * by_one_one, sizes[i] * by_two_two
+        second[i, 0, 1] = second[i, 1, 0] = sizes[i] * by_one_two
 
 
 @compiled_apart
@@ -245,21 +286,21 @@ def _on_grid(series: Array, waves: tuple[Array, Array, Array, Array]) -> Array:
     """
     rows, count, columns = series.shape[2:]
     half, half_k = waves[0].shape[1], waves[2].shape[1]
-    width = count * 2 * half_k
-    even, odd = np.empty((rows * count, half_k)), np.empty((rows * count, half_k))
-    along = np.empty((rows * count, 2 * half_k))
-    parts = np.empty((2, half, width))
-    flat = series.reshape((2, 2, rows * count, columns))
+    total, width = 2 * rows * count, count * 2 * half_k
+    even, odd = np.empty((total, half_k)), np.empty((total, half_k))
+    flat, along = series.reshape((2, total, columns)), np.empty((total, 2 * half_k))
+    multiply(flat[0], waves[2], even)
+    multiply(flat[1], waves[3], odd)
+    unfold(even, odd, along)
+    along_y, parts = along.reshape((2, rows, width)), np.empty((2, half, width))
     for p in range(2):
-        multiply(flat[p, 0], waves[2], even)
-        multiply(flat[p, 1], waves[3], odd)
-        unfold(even, odd, along)
-        multiply(waves[p].T, along.reshape((rows, width)), parts[p])
+        multiply(waves[p].T, along_y[p], parts[p])
     values = np.empty((2 * half, width))
     for i in range(half):
+        plus, minus = values[half + i], values[half - 1 - i]
         for a in range(width):
-            values[half + i, a] = parts[0, i, a] + parts[1, i, a]
-            values[half - 1 - i, a] = parts[0, i, a] - parts[1, i, a]
+            plus[a] = parts[0, i, a] + parts[1, i, a]
+            minus[a] = parts[0, i, a] - parts[1, i, a]
     return values.reshape((2 * half, count, 2 * half_k))
 
 
@@ -267,23 +308,23 @@ def _on_grid(series: Array, waves: tuple[Array, Array, Array, Array]) -> Array:
 def _from_grid(factors: Array, waves: tuple[Array, Array, Array, Array]) -> Array:
     """Derivatives, with respect to the series, of Σ factors · their values."""
     count = factors.shape[1]
-    half, half_k = waves[0].shape[1], waves[2].shape[1]
-    rows, columns = waves[0].shape[0], waves[2].shape[0]
-    width = count * 2 * half_k
-    flat = factors.reshape((2 * half, width))
-    parts = np.empty((2, half, width))
+    rows, half = waves[0].shape
+    columns, half_k = waves[2].shape
+    total, width = 2 * rows * count, count * 2 * half_k
+    flat, parts = factors.reshape((2 * half, width)), np.empty((2, half, width))
     for i in range(half):
+        plus, minus = flat[half + i], flat[half - 1 - i]
         for a in range(width):
-            parts[0, i, a] = flat[half + i, a] + flat[half - 1 - i, a]
-            parts[1, i, a] = flat[half + i, a] - flat[half - 1 - i, a]
-    response = np.empty((2, 2, rows * count, columns))
-    even, odd = np.empty((rows * count, half_k)), np.empty((rows * count, half_k))
-    along = np.empty((rows, width))
+            parts[0, i, a] = plus[a] + minus[a]
+            parts[1, i, a] = plus[a] - minus[a]
+    along = np.empty((2, rows, width))
     for p in range(2):
-        multiply(waves[p], parts[p], along)
-        fold(along.reshape((rows * count, 2 * half_k)), even, odd)
-        multiply(even, waves[2].T, response[p, 0])
-        multiply(odd, waves[3].T, response[p, 1])
+        multiply(waves[p], parts[p], along[p])
+    even, odd = np.empty((total, half_k)), np.empty((total, half_k))
+    fold(along.reshape((total, 2 * half_k)), even, odd)
+    response = np.empty((2, total, columns))
+    multiply(even, waves[2].T, response[0])
+    multiply(odd, waves[3].T, response[1])
     return response.reshape((2, 2, rows, count, columns))
 
 
@@ -365,6 +406,7 @@ def _two_clocks(
     waves: tuple[Array, Array, Array, Array],
     grids: tuple[tuple[Array, Array], tuple[Array, Array], tuple[Array, Array]],
     marginals: tuple[Array, Array],
+    runs: NDArray[np.int64],
     first: Array,
     second: Array,
 ) -> float:
@@ -373,26 +415,29 @@ def _two_clocks(
     ``gammas``: moduli and turns of both heads' Γ(1 − α + ik); ``laws``: means (S + 1, 2),
     covariances (S + 1, 2, 2) and factors (S + 1,); ``waves`` (K + 1, half) cosines and sines of x,
     then of y; ``grids``: of both heads' grids e^{αx}, weights, and P(T > x) of either law. Adds
-    what multiplies the latter to ``marginals``. Receives in ``first`` (S + 1, 2) and ``second``
-    (S + 1, 2, 2) the other derivatives, over the laws' probabilities; the unmarked law's summed
-    over L − 1 tokens.
+    what multiplies the latter to ``marginals``; ``runs``: see :func:`_runs`. Receives in ``first``
+    (S + 1, 2) and ``second`` (S + 1, 2, 2) the other derivatives, over the laws' probabilities; the
+    unmarked law's summed over L − 1 tokens.
     """
     means, covariances, factors = laws
     growth, weights, later = grids
     rows, columns = waves[0].shape[0], waves[2].shape[0]
     count = means.shape[0]
-    moduli = np.empty((count, 2, rows, columns))
     law, other = np.empty((count, 2, rows)), np.empty((count, 2, columns))
-    sizes = np.empty(count)
-    spectra = np.zeros((2, 4, rows, columns))
+    sizes, scales = np.empty(count), np.empty(count)
     for s in range(count):
-        if s > 0 and (covariances[s] == covariances[s - 1]).all():
-            moduli[s] = moduli[s - 1]
-        else:
-            _moduli(gammas[0], (heads[0][1], heads[1][1]), covariances[s], moduli[s])
         tilted = _fill_law(heads, means[s], covariances[s], gammas[1], law[s], other[s])
-        sizes[s] = factors[0] * tilted
-        _add_law(factors[s] * tilted, law[s], other[s], moduli[s], spectra[min(s, 1)])
+        sizes[s], scales[s] = factors[s] * tilted, factors[0] * tilted
+    moduli = np.empty((runs[-1, 1], 2, rows, columns))
+    spectra = np.zeros((2, 4, rows, columns))
+    flat_moduli = moduli.reshape((moduli.shape[0], 2, rows * columns))
+    flat_spectra = spectra.reshape((2, 4, rows * columns))
+    for run in range(runs.shape[0] - 1):
+        begin, kind, end = runs[run, 0], runs[run, 1], runs[run + 1, 0]
+        if run == 0 or kind > runs[run - 1, 1]:
+            _moduli(gammas[0], (heads[0][1], heads[1][1]), covariances[begin], moduli[kind])
+        each = sizes[begin:end], law[begin:end], other[begin:end]
+        _add_laws(*each, flat_moduli[kind], flat_spectra[min(run, 1)])
     inverses = _inverse_slopes(heads[0], rows), _inverse_slopes(heads[1], columns)
     series = np.empty((2, 2, rows, 4, columns))
     for marked in range(2):
@@ -407,9 +452,17 @@ def _two_clocks(
     response = _from_grid(multipliers, waves)
     for marked in range(2):
         _transposed_series(response, inverses, 2 * marked, spectra[marked])
-    for s in range(count):
+    for run in range(runs.shape[0] - 1):
+        cut = slice(runs[run, 0], runs[run + 1, 0])
         _law_derivatives(
-            sizes[s], (law[s], other[s]), moduli[s], spectra[min(s, 1)], heads, first[s], second[s]
+            scales[cut],
+            law[cut],
+            other[cut],
+            flat_moduli[runs[run, 1]],
+            flat_spectra[min(run, 1)],
+            heads,
+            first[cut],
+            second[cut],
         )
     return overlap
 
@@ -423,6 +476,7 @@ def overlap_pairs(
     probabilities: Array,
     tokens: int,
     grids: Grids,
+    scale: float,
     overlaps: Array,
     first: Array,
     second: Array,
@@ -438,6 +492,7 @@ def overlap_pairs(
         probabilities: (S,) of the signal's components.
         tokens: L.
         grids: what ``race_heads`` returned.
+        scale: of derivatives.
         overlaps: (n,) receives E p_h·p_k.
         first: (S + 1, H): its derivatives with respect to the means are added, the unmarked law's
             summed over L − 1 tokens, but for those by way of single heads.
@@ -449,6 +504,7 @@ def overlap_pairs(
     count = means.shape[0]
     mean, covariance, factors = np.empty((count, 2)), np.empty((count, 2, 2)), np.empty(count)
     gradient, curvature = np.empty((count, 2)), np.empty((count, 2, 2))
+    runs = _runs(covariances)
     for i in range(pairs.shape[0]):
         h, k = pairs[i]
         rows, columns = sizes[h, k] + 1, sizes[k, h] + 1
@@ -479,13 +535,14 @@ def overlap_pairs(
                 (later[h, :, :points], later[k, :, :points_k]),
             ),
             (marginals[h, :, :points], marginals[k, :, :points_k]),
+            runs,
             gradient,
             curvature,
         )
         for s in range(count):
-            first[s, h] += gradient[s, 0]
-            first[s, k] += gradient[s, 1]
-            second[s, h, h] += curvature[s, 0, 0]
-            second[s, k, k] += curvature[s, 1, 1]
-            second[s, h, k] += curvature[s, 0, 1]
-            second[s, k, h] += curvature[s, 1, 0]
+            first[s, h] += scale * gradient[s, 0]
+            first[s, k] += scale * gradient[s, 1]
+            second[s, h, h] += scale * curvature[s, 0, 0]
+            second[s, k, k] += scale * curvature[s, 1, 1]
+            second[s, h, k] += scale * curvature[s, 0, 1]
+            second[s, k, h] += scale * curvature[s, 1, 0]
