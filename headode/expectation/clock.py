@@ -73,8 +73,7 @@ def run_race(
     for index, mass in enumerate(laws.mass):
         weights = spacing * table.slope_coefficients(alpha, unmarked=index == 0)
         potential = np.zeros((len(mass), 2, mass.shape[1]))
-        for channel, functions in zip(potential, clock.functions[index], strict=True):
-            answer(weights, functions, lattice.stride, channel)
+        answer(weights, clock.functions[index], lattice.stride, potential)
         potentials.append(potential)
     return Race(*table.integrals(), potentials)
 
@@ -139,8 +138,7 @@ def _rung(laws: LogRates, functions: list[Array], stride: int, points: int) -> A
     """(laws, 3, points): 1 − n, r and q at every stride-th lattice point of x."""
     sums = np.zeros((len(laws.mass), 3, points))
     for total, mass, each in zip(sums, laws.mass, functions, strict=True):
-        for channel, of_channel in zip(mass, each, strict=True):
-            ring(channel, of_channel, stride, total)
+        ring(mass, each, stride, total)
     return sums
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from headode._checks import Array
 from headode.expectation.common_mode import TokenRule
 from headode.expectation.gaussian_rule import hermite_nodes, line_size
 from headode.expectation.threads import run_all
-from headode.kernels.lattice import BEFORE, WIDTH, collect, deposit, smooth
+from headode.kernels.lattice import BEFORE, LANES, WIDTH, collect, deposit, smooth
 from headode.kernels.load import Kernel
 
 # Of the lattice at a tolerance of 1e-10; WIDTH points interpolate with that power of it.
@@ -108,10 +109,10 @@ def averaged_functions(
     if deviation < lattice.smallest_deviation:
         # So many more nodes as Lagrange's polynomials need by themselves.
         nodes, weights = hermite_nodes(min(line_size(deviation, tolerance), 12) + zeta.size)
-        for node, weight in zip(nodes, weights, strict=True):
+        for node, factors in zip(nodes, (weights * _lagrange(zeta, nodes)).T, strict=True):
             shifted = low + deviation * node / lattice.step
             functions = clock_functions(lattice, shifted, count, powers)
-            averaged += weight * _lagrange(zeta, np.full(1, node))[:, :, None] * functions
+            averaged += factors[:, None, None] * functions
         return averaged
     spacing, reach = _smoothing(lattice, deviation, zeta.size, tolerance)
     end = reach * spacing * lattice.step / deviation
@@ -119,18 +120,22 @@ def averaged_functions(
     density = np.exp(-0.5 * line**2)
     density /= density.sum()
     wide = clock_functions(lattice, low - reach * spacing, count + 2 * reach * spacing, powers)
-    for channel, polynomial in zip(averaged, _lagrange(zeta, line), strict=True):
-        smooth(wide, density * polynomial, spacing, channel)
+    smooth(wide, density * _lagrange(zeta, line), spacing, averaged)
     return averaged
 
 
 def _lagrange(zeta: Array, at: Array) -> Array:
     """(channels, points) Lagrange's polynomials of the values ``zeta``."""
-    rows = []
-    for i, node in enumerate(zeta):
-        others = np.delete(zeta, i)
-        rows.append(np.prod((at[:, None] - others) / (node - others), axis=1))
-    return np.array(rows)
+    factors = at - zeta[:, None]
+    scales = zeta[:, None] - zeta
+    np.fill_diagonal(scales, 1.0)
+    # Of a polynomial, all factors but its own.
+    polynomials = np.ones((zeta.size, at.size))
+    for i, factor in enumerate(factors):
+        polynomials[:i] *= factor
+        polynomials[i + 1 :] *= factor
+    polynomials /= scales.prod(axis=1)[:, None]
+    return polynomials
 
 
 def _smoothing(
@@ -197,14 +202,14 @@ class LogRates:
             channels, (heads, count) = rule.zeta.size, rule.fields.nodes.shape
             y.append(np.empty((channels, count)))
             shares.append(np.empty((channels, 1 if shifts else 2, heads, count)))
-        parallel = sum(each.size for each in y) >= PARALLEL_NODES
         tasks: list[tuple[Any, ...]] = []
         for s, rule in enumerate(rules):
             for i, nodes in enumerate(rule.nodes):
-                for cut in _cuts(nodes.shape[1]):
+                for at in range(0, nodes.shape[1], TASK_NODES):
+                    cut = slice(at, at + TASK_NODES)
                     both = shares[s][i][:, :, cut]
                     tasks.append((nodes[:, cut], means[s], y[s][i, cut], both[0], both[-1]))
-        run_all(law_of, tasks, parallel)
+        run_all(law_of, tasks, _pays(y))
         return cls.holding(rules, y, shares, lattice)
 
     @classmethod
@@ -212,12 +217,11 @@ class LogRates:
         cls, rules: Sequence[TokenRule], y: list[Array], shares: list[Array], lattice: Lattice
     ) -> LogRates:
         """Put the weights of nodes whose log-rates are known on the lattice."""
-        parallel = sum(each.size for each in y) >= PARALLEL_NODES
         lowest = min(float(each.min()) for each in y)
         highest = max(float(each.max()) for each in y)
         first = math.floor(lowest / lattice.step) - BEFORE
         size = math.floor(highest / lattice.step) + WIDTH - first
-        mass = _deposit(y, [rule.fields.weights for rule in rules], first, size, lattice, parallel)
+        mass = _deposit(y, [rule.fields.weights for rule in rules], first, size, lattice)
         return cls(lattice, rules, y, shares, first, mass)
 
     def span(self, tolerance: float) -> tuple[float, float]:
@@ -232,46 +236,55 @@ class LogRates:
         Args:
             potentials: for each law (channels, 2, B) first and second derivative on the lattice.
         """
-        heads = self.shares[0].shape[2]
+        laws, heads = len(self.y), self.shares[0].shape[2]
         tasks: list[tuple[Any, ...]] = []
         owners = []
         for s, (y, shares) in enumerate(zip(self.y, self.shares, strict=True)):
             weights = self.rules[s].fields.weights
-            for i in range(len(y)):
-                for cut in _cuts(y.shape[1]):
-                    nodes = y[i, cut], weights[cut], float(self.first), self.lattice.step
-                    both = shares[i][:, :, cut]
-                    received = np.zeros(heads), np.zeros((heads, heads))
-                    tasks.append((*nodes, potentials[s][i], both[0], both[-1], *received))
-                    owners.append(s)
-        run_all(collect, tasks, sum(each.size for each in self.y) >= PARALLEL_NODES)
-        first = np.zeros((len(self.y), heads))
-        second = np.zeros((len(self.y), heads, heads))
+            for cut in _cuts(y):
+                nodes = y, weights, *cut, float(self.first), self.lattice.step
+                received = np.zeros(heads), np.zeros((heads, heads))
+                tasks.append((*nodes, potentials[s], shares, *received))
+                owners.append(s)
+        run_all(collect, tasks, _pays(self.y))
+        first, second = np.zeros((laws, heads)), np.zeros((laws, heads, heads))
         for s, task in zip(owners, tasks, strict=True):
             first[s] += task[-2]
             second[s] += task[-1]
-        upper = np.triu_indices(heads, 1)
-        second[:, upper[0], upper[1]] = second[:, upper[1], upper[0]]
-        return first, second
+        # Lower triangles; what is added to the others is zero there.
+        below = second * _below_diagonal(heads)
+        return first, second + below.swapaxes(1, 2)
 
 
-def _cuts(count: int) -> list[slice]:
-    return [slice(at, at + TASK_NODES) for at in range(0, count, TASK_NODES)]
+@cache
+def _below_diagonal(heads: int) -> Array:
+    return np.tri(heads, k=-1)
+
+
+def _pays(y: list[Array]) -> bool:
+    """Whether a second thread does."""
+    return sum(each.size for each in y) >= PARALLEL_NODES
+
+
+def _cuts(y: Array) -> list[tuple[int, int]]:
+    """Ranges of nodes (channels, N) of one task each."""
+    channels, count = y.shape
+    step = max(TASK_NODES // channels // LANES, 1) * LANES
+    return [(at, min(at + step, count)) for at in range(0, count, step)]
 
 
 def _deposit(
-    y: list[Array], weights: list[Array], first: int, size: int, lattice: Lattice, parallel: bool
+    y: list[Array], weights: list[Array], first: int, size: int, lattice: Lattice
 ) -> list[Array]:
     tasks: list[tuple[Any, ...]] = []
     owners = []
     for s, each in enumerate(y):
-        for i in range(len(each)):
-            for cut in _cuts(each.shape[1]):
-                part = np.zeros(size)
-                tasks.append((each[i, cut], weights[s][cut], float(first), lattice.step, part))
-                owners.append((s, i))
-    run_all(deposit, tasks, parallel)
+        for cut in _cuts(each):
+            part = np.zeros((len(each), size))
+            tasks.append((each, weights[s], *cut, float(first), lattice.step, part))
+            owners.append(s)
+    run_all(deposit, tasks, _pays(y))
     mass = [np.zeros((len(each), size)) for each in y]
-    for (s, i), task in zip(owners, tasks, strict=True):
-        mass[s][i] += task[-1]
+    for s, task in zip(owners, tasks, strict=True):
+        mass[s] += task[-1]
     return mass

@@ -72,117 +72,141 @@ def _spread(
 
 
 @compiled
-def deposit(y: Array, weights: Array, first: float, step: float, mass: Array) -> None:
-    """Add nodes of log-rates y (N,) to ``mass`` (B,), the lattice points (first + b) step.
+def deposit(
+    y: Array, weights: Array, begin: int, end: int, first: float, step: float, mass: Array
+) -> None:
+    """Add nodes of log-rates y (channels, N) to ``mass`` (channels, B), at (first + b) step.
 
-    N is a multiple of LANES; a node needs BEFORE points below its cell and as many above.
+    Nodes from ``begin`` to ``end``, a multiple of LANES; a node needs BEFORE points below its cell
+    and as many above.
     """
     cell, share = np.empty(LANES, dtype=np.int64), np.empty((WIDTH, LANES))
-    for base in range(0, y.size, LANES):
-        end = base + LANES
-        _spread(y[base:end], weights[base:end], first, step, cell, share)
-        for i in range(LANES):
-            touched = mass[cell[i] : cell[i] + WIDTH]
-            for j in range(WIDTH):
-                touched[j] += share[j, i]
+    for c in range(y.shape[0]):
+        rates, masses = y[c], mass[c]
+        for base in range(begin, end, LANES):
+            last = base + LANES
+            _spread(rates[base:last], weights[base:last], first, step, cell, share)
+            for i in range(LANES):
+                touched = masses[cell[i] : cell[i] + WIDTH]
+                for j in range(WIDTH):
+                    touched[j] += share[j, i]
 
 
 @compiled
 def collect(
     y: Array,
     weights: Array,
+    begin: int,
+    end: int,
     first: float,
     step: float,
     potential: Array,
     shares: Array,
-    lowered: Array,
     gradient: Array,
     curvature: Array,
 ) -> None:
     """Expected derivatives, with respect to the fields, of a function of the log-rate.
 
-    y, weights: (N,) nodes, a multiple of LANES; potential: (2, B) the function's first and second
-    derivative on the lattice; shares: (H, N) ∂y/∂u_h; lowered: (H, N) w_h''/Σw. Adds to
-    gradient (H,) and curvature (H, H; lower triangle).
+    y, weights, begin, end: as of :func:`deposit`; potential: (channels, 2, B) the function's first
+    and second derivative on the lattice; shares: (channels, 1 or 2, H, N) ∂y/∂u_h and w_h''/Σw, or
+    once what they both are. Adds to gradient (H,) and curvature (H, H; lower triangle).
     """
     cell, share = np.empty(LANES, dtype=np.int64), np.empty((WIDTH, LANES))
     slope, rest = np.empty(LANES), np.empty(LANES)
-    for base in range(0, y.size, LANES):
-        end = base + LANES
-        _spread(y[base:end], weights[base:end], first, step, cell, share)
-        for i in range(LANES):
-            slopes = potential[0, cell[i] : cell[i] + WIDTH]
-            bends = potential[1, cell[i] : cell[i] + WIDTH]
-            first_sum = 0.0
-            second_sum = 0.0
-            for j in range(WIDTH):
-                first_sum += share[j, i] * slopes[j]
-                second_sum += share[j, i] * bends[j]
-            slope[i] = first_sum
-            rest[i] = second_sum - first_sum
-        # Sums in scalars: into the arrays, their order would depend on where these are in memory.
-        for h in range(shares.shape[0]):
-            one, bend = shares[h, base:end], lowered[h, base:end]
-            total = 0.0
-            bent = 0.0
+    for c in range(y.shape[0]):
+        rates, slopes_at, bends_at = y[c], potential[c, 0], potential[c, 1]
+        raised, lowered = shares[c, 0], shares[c, shares.shape[1] - 1]
+        for base in range(begin, end, LANES):
+            last = base + LANES
+            _spread(rates[base:last], weights[base:last], first, step, cell, share)
             for i in range(LANES):
-                total += one[i] * slope[i]
-                bent += bend[i] * slope[i]
-            gradient[h] += total
-            curvature[h, h] += bent
-            for k in range(h + 1):
-                two = shares[k, base:end]
-                total = 0.0
-                for i in range(LANES):
-                    total += one[i] * two[i] * rest[i]
-                curvature[h, k] += total
+                slopes = slopes_at[cell[i] : cell[i] + WIDTH]
+                bends = bends_at[cell[i] : cell[i] + WIDTH]
+                first_sum = 0.0
+                second_sum = 0.0
+                for j in range(WIDTH):
+                    first_sum += share[j, i] * slopes[j]
+                    second_sum += share[j, i] * bends[j]
+                slope[i] = first_sum
+                rest[i] = second_sum - first_sum
+            _add_derivatives(
+                raised[:, base:last], lowered[:, base:last], slope, rest, gradient, curvature
+            )
+
+
+@compiled
+def _add_derivatives(
+    shares: Array, lowered: Array, slope: Array, rest: Array, gradient: Array, curvature: Array
+) -> None:
+    """Add what LANES nodes give; shares, lowered: (H, LANES) ∂y/∂u_h and w_h''/Σw."""
+    # Sums in scalars: into the arrays, their order would depend on where these are in memory.
+    for h in range(shares.shape[0]):
+        one, bend = shares[h], lowered[h]
+        total = 0.0
+        bent = 0.0
+        for i in range(LANES):
+            total += one[i] * slope[i]
+            bent += bend[i] * slope[i]
+        gradient[h] += total
+        curvature[h, h] += bent
+        for k in range(h + 1):
+            two = shares[k]
+            total = 0.0
+            for i in range(LANES):
+                total += one[i] * two[i] * rest[i]
+            curvature[h, k] += total
 
 
 @compiled
 def ring(mass: Array, functions: Array, stride: int, sums: Array) -> None:
     """Add Σ_b mass_b f_k(x_j + y_b) to ``sums`` (3, points), for the first three functions.
 
-    functions: (5, stride points + B − 1 or more), from x_0 + y_0; x advances by ``stride`` points.
+    mass: (channels, B); functions: (channels, 5, stride points + B − 1 or more), from x_0 + y_0; x
+    advances by ``stride`` points.
     """
-    size = mass.size
-    for j in range(sums.shape[1]):
-        at = j * stride
-        f0 = functions[0, at : at + size]
-        f1 = functions[1, at : at + size]
-        f2 = functions[2, at : at + size]
-        missed = 0.0
-        rung = 0.0
-        twice = 0.0
-        for b in range(size):
-            missed += mass[b] * f0[b]
-            rung += mass[b] * f1[b]
-            twice += mass[b] * f2[b]
-        sums[0, j] += missed
-        sums[1, j] += rung
-        sums[2, j] += twice
+    size = mass.shape[1]
+    for c in range(mass.shape[0]):
+        masses = mass[c]
+        for j in range(sums.shape[1]):
+            at = j * stride
+            f0 = functions[c, 0, at : at + size]
+            f1 = functions[c, 1, at : at + size]
+            f2 = functions[c, 2, at : at + size]
+            missed = 0.0
+            rung = 0.0
+            twice = 0.0
+            for b in range(size):
+                missed += masses[b] * f0[b]
+                rung += masses[b] * f1[b]
+                twice += masses[b] * f2[b]
+            sums[0, j] += missed
+            sums[1, j] += rung
+            sums[2, j] += twice
 
 
 @compiled
 def answer(coefficients: Array, functions: Array, stride: int, potential: Array) -> None:
-    """Add Ψ'(y_b) = Σ_j (e₁ a + e₂ a² + e₃ a³) g at x_j + y_b, and Ψ'', to ``potential`` (2, B).
+    """Add Ψ'(y_b) = Σ_j (e₁ a + e₂ a² + e₃ a³) g at x_j + y_b, and Ψ'', to ``potential``.
 
-    coefficients: (3, points) e₁, e₂, e₃; functions and stride as in :func:`ring`.
+    potential: (channels, 2, B); coefficients: (3, points) e₁, e₂, e₃; functions and stride as in
+    :func:`ring`.
     """
-    slope = potential[0]
-    bend = potential[1]
-    size = slope.size
-    for j in range(coefficients.shape[1]):
-        at = j * stride
-        f1 = functions[1, at : at + size]
-        f2 = functions[2, at : at + size]
-        f3 = functions[3, at : at + size]
-        f4 = functions[4, at : at + size]
-        e1 = coefficients[0, j]
-        e2 = coefficients[1, j]
-        e3 = coefficients[2, j]
-        for b in range(size):
-            slope[b] += e1 * f1[b] + e2 * f2[b] + e3 * f3[b]
-            bend[b] += e1 * f1[b] + (2.0 * e2 - e1) * f2[b] + (3.0 * e3 - e2) * f3[b] - e3 * f4[b]
+    size = potential.shape[2]
+    for c in range(potential.shape[0]):
+        slope, bend = potential[c, 0], potential[c, 1]
+        for j in range(coefficients.shape[1]):
+            at = j * stride
+            f1 = functions[c, 1, at : at + size]
+            f2 = functions[c, 2, at : at + size]
+            f3 = functions[c, 3, at : at + size]
+            f4 = functions[c, 4, at : at + size]
+            e1 = coefficients[0, j]
+            e2 = coefficients[1, j]
+            e3 = coefficients[2, j]
+            two, three = 2.0 * e2 - e1, 3.0 * e3 - e2
+            for b in range(size):
+                slope[b] += e1 * f1[b] + e2 * f2[b] + e3 * f3[b]
+                bend[b] += e1 * f1[b] + two * f2[b] + three * f3[b] - e3 * f4[b]
 
 
 @compiled
@@ -209,29 +233,28 @@ def respond(coefficients: Array, functions: Array, stride: int, potential: Array
 
 
 @compiled
-def smooth(functions: Array, kernel: Array, spacing: int, smoothed: Array) -> None:
-    """Add Σ_m kernel_m functions[:, i + m spacing] to ``smoothed`` (K, n).
+def smooth(functions: Array, kernels: Array, spacing: int, smoothed: Array) -> None:
+    """Add Σ_m kernel_m functions[:, i + m spacing] to ``smoothed`` (channels, K, n).
 
-    Four terms at a time: what is loaded and stored is less.
+    kernels: (channels, terms). Four terms at a time: what is loaded and stored is less.
     """
-    size = smoothed.shape[1]
-    fours = kernel.size - kernel.size % 4
-    for k in range(smoothed.shape[0]):
-        total = smoothed[k]
-        for m in range(0, fours, 4):
-            at = m * spacing
-            f0 = functions[k, at : at + size]
-            f1 = functions[k, at + spacing : at + spacing + size]
-            f2 = functions[k, at + 2 * spacing : at + 2 * spacing + size]
-            f3 = functions[k, at + 3 * spacing : at + 3 * spacing + size]
-            w0 = kernel[m]
-            w1 = kernel[m + 1]
-            w2 = kernel[m + 2]
-            w3 = kernel[m + 3]
-            for i in range(size):
-                total[i] += w0 * f0[i] + w1 * f1[i] + w2 * f2[i] + w3 * f3[i]
-        for m in range(fours, kernel.size):
-            row = functions[k, m * spacing : m * spacing + size]
-            factor = kernel[m]
-            for i in range(size):
-                total[i] += factor * row[i]
+    size, terms = smoothed.shape[2], kernels.shape[1]
+    fours = terms - terms % 4
+    for c in range(smoothed.shape[0]):
+        kernel = kernels[c]
+        for k in range(smoothed.shape[1]):
+            total = smoothed[c, k]
+            for m in range(0, fours, 4):
+                at = m * spacing
+                f0 = functions[k, at : at + size]
+                f1 = functions[k, at + spacing : at + spacing + size]
+                f2 = functions[k, at + 2 * spacing : at + 2 * spacing + size]
+                f3 = functions[k, at + 3 * spacing : at + 3 * spacing + size]
+                w0, w1, w2, w3 = kernel[m], kernel[m + 1], kernel[m + 2], kernel[m + 3]
+                for i in range(size):
+                    total[i] += w0 * f0[i] + w1 * f1[i] + w2 * f2[i] + w3 * f3[i]
+            for m in range(fours, terms):
+                row = functions[k, m * spacing : m * spacing + size]
+                factor = kernel[m]
+                for i in range(size):
+                    total[i] += factor * row[i]
