@@ -17,7 +17,7 @@ from functools import cached_property
 import numpy as np
 
 from headode._checks import Array
-from headode.expectation.gaussian_rule import GaussianRule, gaussian_rule, hermite_nodes, line_size
+from headode.expectation.gaussian_rule import GaussianRule, hermite_nodes, line_size, rule_along
 from headode.kernels.lattice import LANES
 
 MOST_CHANNELS = 12
@@ -68,66 +68,83 @@ def token_rule(
     Raises:
         TooManyNodes: if every rule takes more than ``limit`` nodes.
     """
-    whole = (0.0, np.zeros(len(covariance)), 1, covariance)
-    splits = [whole, *_splits(covariance, tolerance)] if shifts else [whole]
-    if len(splits) > 1:
-        values, vectors = np.linalg.eigh(np.array([split[3] for split in splits]))
-        reaches = np.sqrt(np.maximum(values, 0.0)) * np.abs(vectors).max(axis=1)
-        sizes = [
-            split[2] * math.prod(line_size(float(reach), tolerance, tokens=tokens) for reach in row)
-            for split, row in zip(splits, reaches, strict=True)
-        ]
-        splits = [splits[int(np.argmin(sizes))]]
-    deviation, rest, channels, remaining = splits[0]
-    zeta = hermite_nodes(channels)[0]
-    fields = gaussian_rule(remaining, tolerance, limit // channels, tokens=tokens)
-    return TokenRule(deviation, rest, zeta, fields.padded(LANES))
+    splits = [_Split(0.0, np.zeros(len(covariance)), 1, covariance)]
+    if shifts:
+        splits += _splits(covariance, tolerance)
+    values, vectors = np.linalg.eigh(np.array([split.remaining for split in splits]))
+    deviations = np.sqrt(np.maximum(values, 0.0))
+    reaches = deviations * np.abs(vectors).max(axis=1)
+    sizes = [
+        split.channels * math.prod(line_size(reach, tolerance, tokens=tokens) for reach in row)
+        for split, row in zip(splits, reaches.tolist(), strict=True)
+    ]
+    best = sizes.index(min(sizes))
+    chosen = splits[best]
+    fields = rule_along(
+        deviations[best],
+        vectors[best].T,
+        reaches[best],
+        tolerance,
+        limit // chosen.channels,
+        tokens=tokens,
+    )
+    zeta = hermite_nodes(chosen.channels)[0]
+    return TokenRule(chosen.deviation, chosen.rest, zeta, fields.padded(LANES))
 
 
-def _splits(covariance: Array, tolerance: float) -> list[tuple[float, Array, int, Array]]:
-    """α, e, number of values of ζ and covariance of u', for w in the span of the r strongest
-    directions of the fields, r = 1, 2, …"""
+@dataclass(frozen=True)
+class _Split:
+    """α, e, the number of values of ζ, and the covariance of u'."""
+
+    deviation: float
+    rest: Array
+    channels: int
+    remaining: Array
+
+
+def _splits(covariance: Array, tolerance: float) -> list[_Split]:
+    """Those for w in the span of the r strongest directions of the fields, r = 1, 2, …"""
     values, vectors = np.linalg.eigh(covariance)
-    values, vectors = values[::-1], vectors[:, ::-1]
+    rank = int((values > len(values) * np.finfo(float).eps * values[-1]).sum())
+    values, vectors = values[::-1][:rank], vectors[:, ::-1][:, :rank]
     ones = vectors.sum(axis=0)
+    precision = np.cumsum(ones**2 / values)
+    nearest = np.cumsum(vectors * ones, axis=1).T
+    seen = precision > 0.0
+    deviations, nearest = 1.0 / np.sqrt(precision[seen]), nearest[seen]
+    rests = deviations[:, None] * (nearest - 1.0)
+    furthest = np.abs(rests).max(axis=1)
+    nothing = furthest < np.finfo(float).eps * len(covariance) * deviations
+    rests[nothing], furthest[nothing] = 0.0, 0.0
     splits = []
-    precision = 0.0
-    nearest = np.zeros(len(values))
-    for r, value in enumerate(values):
-        if value <= len(values) * np.finfo(float).eps * values[0]:
-            break
-        precision += ones[r] ** 2 / value
-        nearest = nearest + ones[r] * vectors[:, r]
-        if precision == 0.0:
-            continue
-        deviation = 1.0 / math.sqrt(precision)
-        rest = deviation * (nearest - 1.0)
-        if np.abs(rest).max() < np.finfo(float).eps * len(values) * deviation:
-            rest = np.zeros_like(rest)
-        channels = _channels(deviation, float(np.abs(rest).max()), tolerance)
+    for r, channels in enumerate(_channels(deviations, furthest, tolerance)):
         if channels <= MOST_CHANNELS:
-            common = deviation * nearest
-            splits.append((deviation, rest, channels, covariance - np.outer(common, common)))
+            deviation = float(deviations[r])
+            common = deviation * nearest[r]
+            splits.append(
+                _Split(deviation, rests[r], channels, covariance - np.outer(common, common))
+            )
     return splits
 
 
-def _channels(deviation: float, rest: float, tolerance: float) -> int:
-    """How many values of ζ the dependence on e ζ takes.
+def _channels(deviations: Array, rests: Array, tolerance: float) -> list[int]:
+    """How many values of ζ the dependence on e ζ takes, for each α and largest entry of e.
 
     Of e^{i k e ζ}, interpolated at the zeros of He_n, the terms (i k e)^m/m! He_m(ζ) with m ≥ n are
     missing, about; their averages with e^{i k α ζ} are (k e)^m (k α)^m e^{−k²α²/2}/m!. A clock's
     functions have frequencies k of weight |Γ(2 + ik)|, and Laplace's method does the integral over
     k. Without those weights the terms go as (2e/α)^m: from α/2 on no number of values suffices.
     """
-    if rest == 0.0:
-        return 1
-    if rest >= 0.5 * deviation:
-        return MOST_CHANNELS + 1
-    m, variance = ORDERS, deviation**2
-    k = 4 * m / (math.pi / 2 + np.sqrt(math.pi**2 / 4 + 8 * m * variance))
-    terms = m * np.log(k**2 * deviation * rest) - LOG_FACTORIALS
-    terms -= 0.5 * k**2 * variance + 0.5 * math.pi * k
-    weights = 2 * np.sqrt(k * (1 + k**2) / (2 * m / k**2 + variance))
-    errors = np.cumsum((weights * np.exp(terms))[::-1])[::-1]
-    enough = np.flatnonzero(errors[:MOST_CHANNELS] < tolerance)
-    return int(m[enough[0]]) if enough.size else MOST_CHANNELS + 1
+    variances, products = deviations[:, None] ** 2, (deviations * rests)[:, None]
+    m = ORDERS
+    k = 4 * m / (math.pi / 2 + np.sqrt(math.pi**2 / 4 + 8 * m * variances))
+    with np.errstate(divide="ignore"):
+        terms = m * np.log(k**2 * products) - LOG_FACTORIALS
+    terms -= 0.5 * k**2 * variances + 0.5 * math.pi * k
+    weights = 2 * np.sqrt(k * (1 + k**2) / (2 * m / k**2 + variances))
+    errors = np.cumsum((weights * np.exp(terms))[:, ::-1], axis=1)[:, ::-1]
+    enough = errors[:, :MOST_CHANNELS] < tolerance
+    counts = np.where(enough.any(axis=1), 1 + enough.argmax(axis=1), MOST_CHANNELS + 1)
+    counts[rests >= 0.5 * deviations] = MOST_CHANNELS + 1
+    counts[rests == 0.0] = 1
+    return [int(count) for count in counts]

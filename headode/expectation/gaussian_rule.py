@@ -56,8 +56,9 @@ class GaussianRule:
     def padded(self, lanes: int) -> GaussianRule:
         """Filled with copies of weight zero to a multiple of ``lanes`` nodes."""
         missing = -self.weights.size % lanes
-        nodes = np.pad(self.nodes, ((0, 0), (0, missing)), mode="edge")
-        return GaussianRule(nodes, np.pad(self.weights, (0, missing)))
+        copies = np.repeat(self.nodes[:, -1:], missing, axis=1)
+        nodes = np.concatenate([self.nodes, copies], axis=1)
+        return GaussianRule(nodes, np.concatenate([self.weights, np.zeros(missing)]))
 
 
 def tensor_rule(
@@ -113,7 +114,20 @@ def gaussian_rule(
     values, vectors = np.linalg.eigh(covariance)
     deviations = np.sqrt(np.maximum(values, 0.0))
     reaches = deviations * np.abs(vectors).max(axis=0)
-    whole = tensor_rule(deviations, vectors.T, reaches, tolerance, limit, tokens=tokens)
+    return rule_along(deviations, vectors.T, reaches, tolerance, limit, tokens=tokens)
+
+
+def rule_along(
+    deviations: Array,
+    directions: Array,
+    reaches: Array,
+    tolerance: float,
+    limit: int,
+    *,
+    tokens: int,
+) -> GaussianRule:
+    """:func:`tensor_rule`, without nodes that weigh next to nothing; see :func:`gaussian_rule`."""
+    whole = tensor_rule(deviations, directions, reaches, tolerance, limit, tokens=tokens)
     order = np.argsort(whole.weights)
     negligible = DROPPED * tolerance / math.sqrt(tokens)
     first = int(np.searchsorted(np.cumsum(whole.weights[order]), negligible))
