@@ -192,18 +192,18 @@ def _one_clock(
 
 @compiled
 def _amplitude(integrands: Array, turn: float) -> float:
-    """The largest |Σ_i f(i) e^{i·turn}| of the rows f."""
-    largest = 0.0
-    for row in integrands:
-        cos, sin = 1.0, 0.0
-        real, imaginary = 0.0, 0.0
-        turn_cos, turn_sin = math.cos(turn), math.sin(turn)
-        for i in range(row.size):
-            real += row[i] * cos
-            imaginary += row[i] * sin
-            cos, sin = cos * turn_cos - sin * turn_sin, sin * turn_cos + cos * turn_sin
-        largest = max(largest, math.hypot(real, imaginary))
-    return largest
+    """The larger |Σ_i f(i) e^{i·turn}| of two rows f."""
+    one, two = integrands[0], integrands[1]
+    cos, sin = 1.0, 0.0
+    real, imaginary, real_two, imaginary_two = 0.0, 0.0, 0.0, 0.0
+    turn_cos, turn_sin = math.cos(turn), math.sin(turn)
+    for i in range(one.size):
+        real += one[i] * cos
+        imaginary += one[i] * sin
+        real_two += two[i] * cos
+        imaginary_two += two[i] * sin
+        cos, sin = cos * turn_cos - sin * turn_sin, sin * turn_cos + cos * turn_sin
+    return math.sqrt(max(real**2 + imaginary**2, real_two**2 + imaginary_two**2))
 
 
 @compiled
@@ -227,7 +227,7 @@ def _coarsest(
     coarse = min(2.0 * step, widest)
     while coarse < widest:
         wider = min(_GROWTH * coarse, widest)
-        if _amplitude(integrands[:2], 2.0 * math.pi * step / wider) > left_out:
+        if _amplitude(integrands, 2.0 * math.pi * step / wider) > left_out:
             break
         coarse = wider
     return first * step, last * step, coarse
@@ -318,7 +318,7 @@ def _race(
             values[3 * s] = 1.0 + repeated - values[3 * s]
         integrands, factors = np.empty((5, 2 * half)), np.empty((6, 2 * half))
         _one_clock(values, tokens, weight, alpha, integrands, factors)
-        if _amplitude(integrands[:2], math.pi) < left_out or step < 0.5 * steps[0]:
+        if _amplitude(integrands, math.pi) < left_out or step < 0.5 * steps[0]:
             break
         step *= 0.5
     cosines, sines = _from_grid(factors, waves, growth)

@@ -45,6 +45,8 @@ _ROUGH = 4.0
 _OSCILLATE, _TOKENS_POWER = 20.0, 0.6
 
 Complex = NDArray[np.complex128]
+# Of the laws of a head's score that are alike: smallest and largest mean, largest variance.
+Bounds = tuple[float, float, float]
 # Tilts α (H,); smallest frequencies k₁ (H,); Σ_{m ≥ 1} e^{−αmB} (H,), what the series of P(T < x)
 # have of the repetitions of P(T < ∞); ends of the windows (H, 2); sizes (H, H): the number of
 # frequencies of h that the pair with k takes, and of h alone on the diagonal; moduli (H, K + 1) of
@@ -103,67 +105,82 @@ def _reach_of_all(variance: float, digits: float, tokens: int) -> float:
 
 
 @compiled
+def _bounds(means: Array, covariances: Array, h: int) -> tuple[Bounds, Bounds]:
+    """Those of an unmarked token's law and of the marked token's laws.
+
+    What windows and boxes hold grows with the variance, on one side with the mean and on the other
+    one against it: these three decide for all laws.
+    """
+    unmarked = means[0, h], means[0, h], covariances[0, h, h]
+    low, high, variance = means[1, h], means[1, h], covariances[1, h, h]
+    for s in range(2, means.shape[0]):
+        low, high = min(low, means[s, h]), max(high, means[s, h])
+        variance = max(variance, covariances[s, h, h])
+    return unmarked, (low, high, variance)
+
+
+@compiled
 def _window(
-    means: Array, variances: Array, tokens: int, null: float, digits: float
+    laws: tuple[Bounds, Bounds], tokens: int, null: float, digits: float
 ) -> tuple[float, float, float]:
     """Logarithmic times before which nothing rings, and after which something has rung.
 
     Both but for a probability of e^{−digits}. Third, a time after which what is wrong with a law
     matters less and less, for n^{L−2} falls.
     """
-    low, high = np.inf, -np.inf
+    (mean, _, variance), (smallest, largest, marked) = laws
     # Where n = E e^{−a} is small, its second derivative is a² times as large.
     late = digits + 2.0 * math.log(digits)
-    for s in range(1, means.size):
-        low = min(low, -means[s] - _before(variances[s], digits, 0.0, 0.0))
-        high = max(high, -means[s] + _after(variances[s], late, 0.0, 0.0))
+    low = -largest - _before(marked, digits, 0.0, 0.0)
+    high = -smallest + _after(marked, late, 0.0, 0.0)
     if tokens > 1:
-        low = min(low, -means[0] - _before(variances[0], digits + math.log(tokens), 0.0, 0.0))
-        high = min(high, -means[0] + _reach_of_all(variances[0], late, tokens - 1))
+        low = min(low, -mean - _before(variance, digits + math.log(tokens), 0.0, 0.0))
+        high = min(high, -mean + _reach_of_all(variance, late, tokens - 1))
     if null > 0.0:
         high = min(high, math.log(late / null))
     high = max(high, low + 1.0)
     full = high
     if tokens > 2:
-        full = min(full, -means[0] + _reach_of_all(variances[0], 1.0, tokens - 2))
+        full = min(full, -mean + _reach_of_all(variance, 1.0, tokens - 2))
     return low, high, max(full, low + 1.0)
 
 
 @compiled
-def _largest_tilt(means: Array, variances: Array, high: float, limit: float) -> float:
+def _largest_tilt(laws: tuple[Bounds, Bounds], high: float, limit: float) -> float:
     """The largest tilt that does not make late times x too large: α (a + αQ + x) ≤ limit.
 
     That is, α (a + αQ/2 + x), and half of what a pair has beyond, α_h α_k Q_hk.
     """
     largest = _LARGEST_TILT
-    for s in range(means.size):
-        linear = means[s] + high
-        if largest * (linear + largest * variances[s]) > limit:
-            root = math.sqrt(linear * linear + 4.0 * variances[s] * limit)
+    for _, mean, variance in laws:
+        linear = mean + high
+        if largest * (linear + largest * variance) > limit:
+            root = math.sqrt(linear * linear + 4.0 * variance * limit)
             largest = 2.0 * limit / (linear + root)
     return largest
 
 
 @compiled
 def _box(
-    means: Array, variances: Array, tokens: int, digits: float, window: tuple[float, float, float]
+    laws: tuple[Bounds, Bounds], tokens: int, digits: float, window: tuple[float, float, float]
 ) -> tuple[float, float]:
     """Tilt and length of the box with which a head takes the fewest frequencies, about."""
     low, high, full = window
     largest = min(
-        _largest_tilt(means, variances, full, _LARGEST_GROWTH),
-        _largest_tilt(means, variances, high, _LARGEST_LATE_GROWTH),
+        _largest_tilt(laws, full, _LARGEST_GROWTH),
+        _largest_tilt(laws, high, _LARGEST_LATE_GROWTH),
     )
     tilt, length, fewest = largest, np.inf, np.inf
     for fraction in _TILTS:
         tried = fraction * largest
         long, cost = high - low, 0.0
-        for s in range(0 if tokens > 1 else 1, means.size):
+        for s in range(0 if tokens > 1 else 1, 2):
+            smallest, mean, variance = laws[s]
             each = 0.0 if s else math.log(tokens)
-            needed, mean, variance = digits + each, means[s], variances[s]
+            needed = digits + each
             # Repetitions from later times are seen in P(T < x), those from earlier ones, too.
             late = needed + 2.0 * math.log(needed)
-            long = max(long, _after(variance, late, mean + low, tried))
+            long = max(long, _after(variance, late, smallest + low, tried))
             long = max(long, _before(variance, needed, mean + full, tried))
             long = max(long, _before(variance, _ROUGH + each, mean + high, tried))
             # Of two heads, P(T_h < x, T_k < y) is at most E y_h^s y_k^t, which is the product of
@@ -298,9 +315,9 @@ def ring_laws(
     tilts, bases, windows = np.empty(heads), np.empty(heads), np.empty((heads, 2))
     repeated, full = np.empty(heads), np.empty(heads)
     for h in range(heads):
-        mean, variance = means[:, h].copy(), covariances[:, h, h].copy()
-        window = _window(mean, variance, tokens, null, digits)
-        tilts[h], length = _box(mean, variance, tokens, digits, window)
+        laws = _bounds(means, covariances, h)
+        window = _window(laws, tokens, null, digits)
+        tilts[h], length = _box(laws, tokens, digits, window)
         bases[h] = 2.0 * math.pi / length
         repeated[h] = 1.0 / math.expm1(tilts[h] * length)
         windows[h, 0], windows[h, 1], full[h] = window
