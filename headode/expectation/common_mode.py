@@ -17,7 +17,7 @@ from functools import cached_property
 import numpy as np
 
 from headode._checks import Array
-from headode.expectation.gaussian_rule import GaussianRule, hermite_nodes, line_size, rule_along
+from headode.expectation.gaussian_rule import GaussianRule, gaussian_rule, hermite_nodes, line_size
 from headode.kernels.lattice import LANES
 
 MOST_CHANNELS = 12
@@ -80,7 +80,7 @@ def token_rule(
     ]
     best = sizes.index(min(sizes))
     chosen = splits[best]
-    fields = rule_along(
+    fields = gaussian_rule(
         deviations[best],
         vectors[best].T,
         reaches[best],

@@ -88,12 +88,14 @@ class Factorized:
 
     def _evaluate(self, state: OrderParameters) -> ExpectedUpdate:
         """The terms at the current nominal tolerance, with their error."""
-        fine = self._assemble(state, FINE * self._nominal, 0.0)
-        coarse = self._assemble(state, COARSE * self._nominal, 0.0)
+        fine = self._assemble(state, FINE * self._nominal)
+        coarse = self._assemble(state, COARSE * self._nominal)
         error = max(ROUNDOFF, SAFETY * _distance(fine, coarse))
         return replace(fine, error=error)
 
-    def _assemble(self, state: OrderParameters, tolerance: float, error: float) -> ExpectedUpdate:
+    def _assemble(
+        self, state: OrderParameters, tolerance: float, error: float = 0.0
+    ) -> ExpectedUpdate:
         """The terms at a nominal tolerance, said to have this error."""
         model, signal = self._model, self._model.signal
         means, covariances = _field_laws(model, state)

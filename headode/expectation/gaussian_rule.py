@@ -99,34 +99,24 @@ def tensor_rule(
 
 
 def gaussian_rule(
-    covariance: Array, tolerance: float, limit: int, *, tokens: int = 1
-) -> GaussianRule:
-    """A tensor-product rule for ``N(0, covariance)`` in the eigenbasis.
-
-    A direction's reach is the largest standard deviation it gives to a head's score. The rule along
-    it is Gauss-Hermite for a small reach and trapezoidal, which converges geometrically, else.
-    Any basis gives the same expectation up to the tolerance, so that the eigenvectors may turn.
-    Nodes whose weights together are negligible, √tokens times, are dropped.
-
-    Raises:
-        TooManyNodes: if the rule takes more than ``limit`` nodes.
-    """
-    values, vectors = np.linalg.eigh(covariance)
-    deviations = np.sqrt(np.maximum(values, 0.0))
-    reaches = deviations * np.abs(vectors).max(axis=0)
-    return rule_along(deviations, vectors.T, reaches, tolerance, limit, tokens=tokens)
-
-
-def rule_along(
     deviations: Array,
     directions: Array,
     reaches: Array,
     tolerance: float,
     limit: int,
     *,
-    tokens: int,
+    tokens: int = 1,
 ) -> GaussianRule:
-    """:func:`tensor_rule`, without nodes that weigh next to nothing; see :func:`gaussian_rule`."""
+    """:func:`tensor_rule` without the nodes whose weights together are negligible, √tokens times.
+
+    In the eigenbasis of a covariance a direction's reach is at most the largest standard deviation
+    it gives to a head's score. The rule along it is Gauss-Hermite for a small reach and
+    trapezoidal, which converges geometrically, else. Any basis gives the same expectation up to
+    the tolerance, so that the eigenvectors may turn.
+
+    Raises:
+        TooManyNodes: if the rule takes more than ``limit`` nodes.
+    """
     whole = tensor_rule(deviations, directions, reaches, tolerance, limit, tokens=tokens)
     order = np.argsort(whole.weights)
     negligible = DROPPED * tolerance / math.sqrt(tokens)

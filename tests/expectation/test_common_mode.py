@@ -19,7 +19,9 @@ BAYES = load_token_law(get_activation("bayes_softmax"))
 
 def direct(function, covariance, mean):
     """E function(log Σ_h e^{u_h + mean_h}) by a tensor rule of all directions, to about 1e-11."""
-    rule = gaussian_rule(covariance, 1e-11, LIMIT)
+    values, vectors = np.linalg.eigh(covariance)
+    deviations = np.sqrt(np.maximum(values, 0.0))
+    rule = gaussian_rule(deviations, vectors.T, deviations, 1e-11, LIMIT)
     y = np.log(np.exp(rule.nodes + mean[:, None]).sum(axis=0))
     return function(y) @ rule.weights
 

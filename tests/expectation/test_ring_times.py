@@ -11,6 +11,7 @@ from scipy.integrate import quad
 from scipy.special import loggamma
 
 import headode as ho
+from headode.expectation import ring_times
 from headode.expectation.factorized import Factorized
 from headode.kernels.ring_laws import ring_laws
 
@@ -69,6 +70,30 @@ def test_equals_nodes_on_random_states(seed, tokens):
     )
     mine = by_ring_times(model, state, 1e-6)
     assert largest_difference(mine, by_nodes(model, state, 1e-8)) < mine.error + 2e-8
+
+
+def test_runs_of_components_with_equal_covariances(monkeypatch):
+    """Components with one covariance are summed together: in any order, and by any threads, the
+    same; each of them as by nodes."""
+    means = [[1.5, 0.0], [0.5, 1.0], [-1.0, 0.4], [0.2, -0.6], [0.9, 0.3], [0.0, 0.0]]
+    variances = [0.2, 0.2, 0.0, 0.7, 0.7, 0.2]
+    weights = np.array([3.0, 1.0, 2.0, 1.0, 2.0, 1.0]) / 10.0
+    rng = np.random.default_rng(5)
+    state = ho.OrderParameters(rng.normal(size=(3, 2)), 0.1 * np.eye(3))
+
+    def updates(order):
+        signal = ho.Signal.mixture(
+            [means[s] for s in order], [variances[s] for s in order], weights[list(order)]
+        )
+        return by_ring_times(ho.Model(4, 3, signal, "softmax"), state, 1e-8)
+
+    as_given, mixed = updates(range(6)), updates((3, 0, 2, 5, 4, 1))
+    assert largest_difference(as_given, mixed) < 1e-13
+    monkeypatch.setattr(ring_times, "PARALLEL_WORK", 0)
+    assert largest_difference(as_given, updates(range(6))) < 1e-14
+    signal = ho.Signal.mixture(means, variances, weights)
+    expected = by_nodes(ho.Model(4, 3, signal, "softmax"), state, 1e-9)
+    assert largest_difference(as_given, expected) < as_given.error + 3e-9
 
 
 def test_every_digit_asked_for_is_gained():
