@@ -66,7 +66,9 @@ class Factorized:
         # Adding a number to all the fields shifts the log-rate.
         self._shifts = model.activation.is_exponential
         self._scale = 1.0 / model.heads if model.activation.average else 1.0
-        self._weighted_means = model.signal.probabilities[:, None] * model.signal.means
+        weights = model.signal.probabilities
+        # Sums over the components, with their probabilities and with those times the means.
+        self._sums = np.vstack([weights, (weights[:, None] * model.signal.means).T])
 
     def __call__(self, state: OrderParameters) -> ExpectedUpdate:
         """The expected updates at this state; N is None unless asked for.
@@ -75,14 +77,13 @@ class Factorized:
             TooManyNodes: if the fields of a pooled activation vary in too many directions.
         """
         self._calls += 1
-        with single_threaded_blas():
-            if self._calls % CHECK_EVERY != 1:
-                return self._assemble(state, FINE * self._nominal, self._last_error)
+        if self._calls % CHECK_EVERY != 1:
+            return self._assemble(state, FINE * self._nominal, self._last_error)
+        terms = self._evaluate(state)
+        while terms.error > self._tolerance and self._nominal > SMALLEST_TOLERANCE:
+            shrink = min(0.5, 0.5 * self._tolerance / terms.error)
+            self._nominal = max(shrink * self._nominal, SMALLEST_TOLERANCE)
             terms = self._evaluate(state)
-            while terms.error > self._tolerance and self._nominal > SMALLEST_TOLERANCE:
-                shrink = min(0.5, 0.5 * self._tolerance / terms.error)
-                self._nominal = max(shrink * self._nominal, SMALLEST_TOLERANCE)
-                terms = self._evaluate(state)
         self._last_error = terms.error
         return terms
 
@@ -106,14 +107,15 @@ class Factorized:
         else:
             sums = self._per_head(state, means, covariances, tolerance)
         weights = signal.probabilities
-        G = sums.first[1:].T @ self._weighted_means
+        given = self._sums @ sums.first[1:]
+        G = given[1:].T.copy()
         if not signal.is_discrete:
             carried = np.einsum("gf,sfe->sge", state.M, signal.covariances)
             G += np.einsum("s,shg,sgf->hf", weights, sums.second[1:], carried)
         C = (weights @ sums.second[1:].reshape(len(weights), -1)).reshape(sums.second[0].shape)
         C += sums.second[0]
         C = 0.5 * (C + C.T)
-        offset_gradient = -(weights @ sums.first[1:] + sums.first[0])
+        offset_gradient = -(given[0] + sums.first[0])
         if model.is_nishimori:
             C += np.diag(offset_gradient)
         N = sums.noise
@@ -149,6 +151,7 @@ class Factorized:
             sums.value_noise = (loss + state.q_v * weight**2) * weight**2
         return sums
 
+    @single_threaded_blas()
     def _pooled(
         self, state: OrderParameters, means: Array, covariances: Array, tolerance: float
     ) -> Gradients:
@@ -217,6 +220,7 @@ class Factorized:
         total.squared *= scale**2
         return total
 
+    @single_threaded_blas()
     def _race_pairs(
         self, means: Array, covariances: Array, alpha: tuple[float, float], tolerance: float
     ) -> Gradients:

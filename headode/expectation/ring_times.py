@@ -12,6 +12,7 @@ times, so that many components cost little more than one.
 from __future__ import annotations
 
 import math
+from contextlib import nullcontext
 from functools import cache
 
 import numpy as np
@@ -21,7 +22,7 @@ from headode._checks import Array
 from headode.expectation.gaussian_rule import TooManyNodes
 from headode.expectation.gradients import Gradients
 from headode.expectation.log_rates import clock_step
-from headode.expectation.threads import run_all
+from headode.expectation.threads import run_all, single_threaded_blas
 from headode.kernels.one_clock import Grids, add_marginals, race_heads
 from headode.kernels.ring_laws import RingLaws, ring_laws
 from headode.kernels.two_clocks import overlap_pairs
@@ -32,6 +33,8 @@ LAW, UNSEEN, TAIL = 0.02, 0.01, 0.01
 # Entries of the series of two heads, times the points of the grid, in all pairs: above, a second
 # thread pays; and, for a single pair, some seconds. Points of the grid of a pair: half a gigabyte.
 PARALLEL_WORK, LARGEST_WORK, LARGEST_GRID = 200_000, 1 << 32, 1 << 23
+# Products of matrices of series up to this long are too small for the library to use threads.
+SMALL_PRODUCTS = 30
 
 
 def race_series(
@@ -57,18 +60,21 @@ def race_series(
     """
     laws = means, covariances, probabilities
     ring = ring_laws(means, covariances, *race, LAW * tolerance)
-    steps = clock_step(tolerance), UNSEEN * tolerance, TAIL * tolerance
-    sums, first, second, (nodes, longest), grids = race_heads(ring, *laws, race, alpha, *steps)
-    work = int(ring[4].max()) ** 2 * longest
-    if work == 0 or work > LARGEST_WORK or longest**2 > LARGEST_GRID:
-        raise TooManyNodes(
-            f"scores with a standard deviation of {math.sqrt(covariances.max()):.3g} take too long "
-            "by the factorized method (try method auto or a looser tolerance)"
-        )
-    marked, squared = sums.tolist()
-    total = Gradients(marked, squared, first, second, nodes)
-    if means.shape[1] > 1:
-        _add_pairs(total, ring, laws, race[0], grids, alpha[1], work)
+    size = int(ring[4].max())
+    # A limit takes as long as everything else that is not compiled.
+    with single_threaded_blas() if size > SMALL_PRODUCTS else nullcontext():
+        steps = clock_step(tolerance), UNSEEN * tolerance, TAIL * tolerance
+        sums, first, second, (nodes, longest), grids = race_heads(ring, *laws, race, alpha, *steps)
+        work = size**2 * longest
+        if work == 0 or work > LARGEST_WORK or longest**2 > LARGEST_GRID:
+            raise TooManyNodes(
+                f"scores with a standard deviation of {math.sqrt(covariances.max()):.3g} take too "
+                "long by the factorized method (try method auto or a looser tolerance)"
+            )
+        marked, squared = sums.tolist()
+        total = Gradients(marked, squared, first, second, nodes)
+        if means.shape[1] > 1:
+            _add_pairs(total, ring, laws, race[0], grids, alpha[1], work)
     return total
 
 
@@ -83,22 +89,20 @@ def _add_pairs(
 ) -> None:
     """Add the overlaps of all pairs of heads, and their derivatives."""
     later = grids[-1]
-    pairs = _pairs(len(later))
-    parts = 2 if work * len(pairs) > PARALLEL_WORK and len(pairs) > 1 else 1
-    overlaps, marginals = np.empty(len(pairs)), np.zeros((parts, *later.shape))
-    sums = [(total.first, total.second)]
-    sums += [(np.zeros_like(total.first), np.zeros_like(total.second)) for _ in range(1, parts)]
-    tasks = []
-    for part in range(parts):
-        cut = slice(part * len(pairs) // parts, (part + 1) * len(pairs) // parts)
-        results = overlaps[cut], *sums[part], marginals[part]
-        tasks.append((pairs[cut], ring, *laws, tokens, grids, alpha, *results))
-    run_all(overlap_pairs, tasks, parallel=parts > 1)
-    for part in range(1, parts):
-        total.first += sums[part][0]
-        total.second += sums[part][1]
-        marginals[0] += marginals[part]
-    add_marginals(ring, *laws, grids, marginals[0], alpha, total.first, total.second)
+    pairs, marginals = _pairs(len(later)), np.zeros(later.shape)
+    overlaps = np.empty(len(pairs))
+    given = ring, *laws, tokens, grids, alpha
+    if work * len(pairs) > PARALLEL_WORK and len(pairs) > 1:
+        half = len(pairs) // 2
+        apart = tuple(np.zeros_like(each) for each in (total.first, total.second, marginals))
+        ours = pairs[:half], *given, overlaps[:half], total.first, total.second, marginals
+        run_all(overlap_pairs, [ours, (pairs[half:], *given, overlaps[half:], *apart)], True)
+        total.first += apart[0]
+        total.second += apart[1]
+        marginals += apart[2]
+    else:
+        overlap_pairs(pairs, *given, overlaps, total.first, total.second, marginals)
+    add_marginals(ring, *laws, grids, marginals, alpha, total.first, total.second)
     total.squared += 2.0 * sum(overlaps.tolist())
 
 
