@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headode._checks import Array
-from headode.kernels._compile import compiled, compiled_apart
+from headode.kernels._compile import compiled
 from headode.kernels.one_clock import Grids
 from headode.kernels.ring_laws import Complex, RingLaws
-from headode.kernels.symmetric_grid import fold, multiply, unfold
+from headode.kernels.symmetric_grid import multiply, series_from_grid, series_on_grid
 
 # A rotation of a wave is started anew so often that it stays exact to the last digits.
 _ANEW = 16
@@ -278,56 +278,6 @@ def _law_derivatives(
         second[i, 0, 1] = second[i, 1, 0] = sizes[i] * by_one_two
 
 
-@compiled_apart
-def _on_grid(series: Array, waves: tuple[Array, Array, Array, Array]) -> Array:
-    """(points of x, 4, points of y) values of four series, in the order of the points.
-
-    waves: cosines and sines (K + 1, half) of x, then of y.
-    """
-    rows, count, columns = series.shape[2:]
-    half, half_k = waves[0].shape[1], waves[2].shape[1]
-    total, width = 2 * rows * count, count * 2 * half_k
-    even, odd = np.empty((total, half_k)), np.empty((total, half_k))
-    flat, along = series.reshape((2, total, columns)), np.empty((total, 2 * half_k))
-    multiply(flat[0], waves[2], even)
-    multiply(flat[1], waves[3], odd)
-    unfold(even, odd, along)
-    along_y, parts = along.reshape((2, rows, width)), np.empty((2, half, width))
-    for p in range(2):
-        multiply(waves[p].T, along_y[p], parts[p])
-    values = np.empty((2 * half, width))
-    for i in range(half):
-        plus, minus = values[half + i], values[half - 1 - i]
-        for a in range(width):
-            plus[a] = parts[0, i, a] + parts[1, i, a]
-            minus[a] = parts[0, i, a] - parts[1, i, a]
-    return values.reshape((2 * half, count, 2 * half_k))
-
-
-@compiled_apart
-def _from_grid(factors: Array, waves: tuple[Array, Array, Array, Array]) -> Array:
-    """Derivatives, with respect to the series, of Σ factors · their values."""
-    count = factors.shape[1]
-    rows, half = waves[0].shape
-    columns, half_k = waves[2].shape
-    total, width = 2 * rows * count, count * 2 * half_k
-    flat, parts = factors.reshape((2 * half, width)), np.empty((2, half, width))
-    for i in range(half):
-        plus, minus = flat[half + i], flat[half - 1 - i]
-        for a in range(width):
-            parts[0, i, a] = plus[a] + minus[a]
-            parts[1, i, a] = plus[a] - minus[a]
-    along = np.empty((2, rows, width))
-    for p in range(2):
-        multiply(waves[p], parts[p], along[p])
-    even, odd = np.empty((total, half_k)), np.empty((total, half_k))
-    fold(along.reshape((total, 2 * half_k)), even, odd)
-    response = np.empty((2, total, columns))
-    multiply(even, waves[2].T, response[0])
-    multiply(odd, waves[3].T, response[1])
-    return response.reshape((2, 2, rows, count, columns))
-
-
 @compiled
 def _correct(values: Array, later: tuple[Array, Array], repeated: tuple[float, float]) -> None:
     """Make n of P(T_h < x, T_k < y) and its repetitions.
@@ -442,14 +392,14 @@ def _two_clocks(
     series = np.empty((2, 2, rows, 4, columns))
     for marked in range(2):
         _series(spectra[marked], inverses, 2 * marked, series)
-    values = _on_grid(series, waves)
+    values = series_on_grid(series, waves)
     _tilt_all(values, growth)
     _correct(values, later, repeated)
     multipliers = np.empty(values.shape)
     overlap = _vary(values, weights, tokens, multipliers)
     _add_marginals(multipliers, repeated, marginals[0], marginals[1])
     _tilt_all(multipliers, growth)
-    response = _from_grid(multipliers, waves)
+    response = series_from_grid(multipliers, waves)
     for marked in range(2):
         _transposed_series(response, inverses, 2 * marked, spectra[marked])
     for run in range(runs.shape[0] - 1):
