@@ -67,8 +67,9 @@ class Factorized:
         self._shifts = model.activation.is_exponential
         self._scale = 1.0 / model.heads if model.activation.average else 1.0
         weights = model.signal.probabilities
-        # Sums over the components, with their probabilities and with those times the means.
-        self._sums = np.vstack([weights, (weights[:, None] * model.signal.means).T])
+        # Of an unmarked token and the components: their sum, and the means times the latter.
+        self._all = np.concatenate([[1.0], weights])
+        self._by_means = np.pad(weights[:, None] * model.signal.means, ((1, 0), (0, 0)))
 
     def __call__(self, state: OrderParameters) -> ExpectedUpdate:
         """The expected updates at this state; N is None unless asked for.
@@ -106,16 +107,13 @@ class Factorized:
             sums = self._pooled(state, means, covariances, tolerance)
         else:
             sums = self._per_head(state, means, covariances, tolerance)
-        weights = signal.probabilities
-        given = self._sums @ sums.first[1:]
-        G = given[1:].T.copy()
+        G = sums.first.T @ self._by_means
         if not signal.is_discrete:
             carried = np.einsum("gf,sfe->sge", state.M, signal.covariances)
-            G += np.einsum("s,shg,sgf->hf", weights, sums.second[1:], carried)
-        C = (weights @ sums.second[1:].reshape(len(weights), -1)).reshape(sums.second[0].shape)
-        C += sums.second[0]
+            G += np.einsum("s,shg,sgf->hf", signal.probabilities, sums.second[1:], carried)
+        C = (self._all @ sums.second.reshape(len(self._all), -1)).reshape(sums.second[0].shape)
         C = 0.5 * (C + C.T)
-        offset_gradient = -(given[0] + sums.first[0])
+        offset_gradient = -(self._all @ sums.first)
         if model.is_nishimori:
             C += np.diag(offset_gradient)
         N = sums.noise
