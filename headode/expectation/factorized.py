@@ -66,10 +66,6 @@ class Factorized:
         # Adding a number to all the fields shifts the log-rate.
         self._shifts = model.activation.is_exponential
         self._scale = 1.0 / model.heads if model.activation.average else 1.0
-        weights = model.signal.probabilities
-        # Of an unmarked token and the components: their sum, and the means times the latter.
-        self._all = np.concatenate([[1.0], weights])
-        self._by_means = np.pad(weights[:, None] * model.signal.means, ((1, 0), (0, 0)))
 
     def __call__(self, state: OrderParameters) -> ExpectedUpdate:
         """The expected updates at this state; N is None unless asked for.
@@ -107,13 +103,16 @@ class Factorized:
             sums = self._pooled(state, means, covariances, tolerance)
         else:
             sums = self._per_head(state, means, covariances, tolerance)
-        G = sums.first.T @ self._by_means
+        weights = signal.probabilities
+        # Not by the library, whose sums for different heads are in different orders: heads that are
+        # alike to the last digits would drift apart.
+        G = np.einsum("s,sh,sf->hf", weights, sums.first[1:], signal.means)
         if not signal.is_discrete:
             carried = np.einsum("gf,sfe->sge", state.M, signal.covariances)
-            G += np.einsum("s,shg,sgf->hf", signal.probabilities, sums.second[1:], carried)
-        C = (self._all @ sums.second.reshape(len(self._all), -1)).reshape(sums.second[0].shape)
+            G += np.einsum("s,shg,sgf->hf", weights, sums.second[1:], carried)
+        C = np.einsum("s,shk->hk", weights, sums.second[1:]) + sums.second[0]
         C = 0.5 * (C + C.T)
-        offset_gradient = -(self._all @ sums.first)
+        offset_gradient = -(np.einsum("s,sh->h", weights, sums.first[1:]) + sums.first[0])
         if model.is_nishimori:
             C += np.diag(offset_gradient)
         N = sums.noise
