@@ -17,7 +17,7 @@ from functools import cached_property
 import numpy as np
 
 from headode._checks import Array
-from headode.expectation.gaussian_rule import GaussianRule, gaussian_rule, hermite_nodes, line_size
+from headode.expectation.gaussian_rule import GaussianRule, hermite_nodes, line_size, tensor_rule
 from headode.kernels.lattice import LANES
 
 MOST_CHANNELS = 12
@@ -80,16 +80,11 @@ def token_rule(
     ]
     best = sizes.index(min(sizes))
     chosen = splits[best]
-    fields = gaussian_rule(
-        deviations[best],
-        vectors[best].T,
-        reaches[best],
-        tolerance,
-        limit // chosen.channels,
-        tokens=tokens,
-    )
+    along = deviations[best], vectors[best].T, reaches[best]
+    fields = tensor_rule(*along, tolerance, limit // chosen.channels, tokens=tokens)
     zeta = hermite_nodes(chosen.channels)[0]
-    return TokenRule(chosen.deviation, chosen.rest, zeta, fields.padded(LANES))
+    kept = fields.pruned(tolerance, tokens).padded(LANES)
+    return TokenRule(chosen.deviation, chosen.rest, zeta, kept)
 
 
 @dataclass(frozen=True)

@@ -60,6 +60,14 @@ class GaussianRule:
         nodes = np.concatenate([self.nodes, copies], axis=1)
         return GaussianRule(nodes, np.concatenate([self.weights, np.zeros(missing)]))
 
+    def pruned(self, tolerance: float, tokens: int) -> GaussianRule:
+        """Without the nodes whose weights together are negligible at a tolerance, √tokens times."""
+        order = np.argsort(self.weights)
+        negligible = DROPPED * tolerance / math.sqrt(tokens)
+        first = int(np.searchsorted(np.cumsum(self.weights[order]), negligible))
+        kept = np.sort(order[first:])
+        return GaussianRule(np.ascontiguousarray(self.nodes[:, kept]), self.weights[kept])
+
 
 def tensor_rule(
     deviations: Array,
@@ -71,6 +79,10 @@ def tensor_rule(
     tokens: int = 1,
 ) -> GaussianRule:
     """A tensor-product rule for a Gaussian vector with independent components.
+
+    The rule along a component is Gauss-Hermite for a small reach and trapezoidal, which converges
+    geometrically, else. Any basis gives the same expectation up to the tolerance, so that the
+    eigenvectors of a covariance may turn.
 
     Args:
         deviations: (n,) standard deviations of the components.
@@ -96,33 +108,6 @@ def tensor_rule(
         nodes = (nodes[:, None, :] + steps).reshape(-1, directions.shape[1])
         weights = (weights[:, None] * line_weights).ravel()
     return GaussianRule(np.ascontiguousarray(nodes.T), weights)
-
-
-def gaussian_rule(
-    deviations: Array,
-    directions: Array,
-    reaches: Array,
-    tolerance: float,
-    limit: int,
-    *,
-    tokens: int = 1,
-) -> GaussianRule:
-    """:func:`tensor_rule` without the nodes whose weights together are negligible, √tokens times.
-
-    In the eigenbasis of a covariance a direction's reach is at most the largest standard deviation
-    it gives to a head's score. The rule along it is Gauss-Hermite for a small reach and
-    trapezoidal, which converges geometrically, else. Any basis gives the same expectation up to
-    the tolerance, so that the eigenvectors may turn.
-
-    Raises:
-        TooManyNodes: if the rule takes more than ``limit`` nodes.
-    """
-    whole = tensor_rule(deviations, directions, reaches, tolerance, limit, tokens=tokens)
-    order = np.argsort(whole.weights)
-    negligible = DROPPED * tolerance / math.sqrt(tokens)
-    first = int(np.searchsorted(np.cumsum(whole.weights[order]), negligible))
-    kept = np.sort(order[first:])
-    return GaussianRule(np.ascontiguousarray(whole.nodes[:, kept]), whole.weights[kept])
 
 
 @lru_cache(maxsize=64)

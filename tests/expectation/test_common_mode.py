@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from headode.activation import get_activation
 from headode.expectation.common_mode import token_rule
-from headode.expectation.gaussian_rule import gaussian_rule
+from headode.expectation.gaussian_rule import tensor_rule
 from headode.expectation.log_rates import Lattice, LogRates, averaged_functions, clock_functions
 from headode.kernels.load import load_token_law
 
@@ -21,7 +21,7 @@ def direct(function, covariance, mean):
     """E function(log Σ_h e^{u_h + mean_h}) by a tensor rule of all directions, to about 1e-11."""
     values, vectors = np.linalg.eigh(covariance)
     deviations = np.sqrt(np.maximum(values, 0.0))
-    rule = gaussian_rule(deviations, vectors.T, deviations, 1e-11, LIMIT)
+    rule = tensor_rule(deviations, vectors.T, deviations, 1e-11, LIMIT)
     y = np.log(np.exp(rule.nodes + mean[:, None]).sum(axis=0))
     return function(y) @ rule.weights
 
