@@ -64,9 +64,10 @@ def race_series(
     # A limit takes as long as everything else that is not compiled.
     with single_threaded_blas() if size > SMALL_PRODUCTS else nullcontext():
         steps = clock_step(tolerance), UNSEEN * tolerance, TAIL * tolerance
-        sums, first, second, (nodes, longest), grids = race_heads(ring, *laws, race, alpha, *steps)
-        work = size**2 * longest
-        if work == 0 or work > LARGEST_WORK or longest**2 > LARGEST_GRID:
+        sums, first, second, nodes, grids = race_heads(ring, *laws, race, alpha, *steps)
+        points = grids[-1].shape[-1]
+        work = size**2 * (points // 2)
+        if work == 0 or work > LARGEST_WORK or points**2 > LARGEST_GRID:
             raise TooManyNodes(
                 f"scores with a standard deviation of {math.sqrt(covariances.max()):.3g} take too "
                 "long by the factorized method (try method auto or a looser tolerance)"

@@ -350,7 +350,7 @@ def race_heads(
     step: float,
     left_out: float,
     cut: float,
-) -> tuple[Array, Array, Array, tuple[int, int], Grids]:
+) -> tuple[Array, Array, Array, int, Grids]:
     """The races of all heads, and what pairs of heads need of each.
 
     Args:
@@ -366,8 +366,8 @@ def race_heads(
 
     Returns:
         sums (2,), over the heads: E p_ε and E Σ p²; first (S + 1, H) and second (S + 1, H, H):
-        derivatives of −α₁ E p_ε + ½ α₂ E Σ p² with respect to the means; numbers of points on all
-        grids, of one clock and of two, and on the longest one; and the grids for two clocks.
+        derivatives of −α₁ E p_ε + ½ α₂ E Σ p² with respect to the means; the number of points on
+        all grids, of one clock and of two; and the grids for two clocks.
     """
     tilts, bases, repeated, windows, sizes, moduli, turns = ring
     count, heads = means.shape
@@ -409,7 +409,7 @@ def race_heads(
     # Σ_h 2n_h for single heads and 4 Σ_{h<k} n_h n_k for pairs.
     points = 2 * (halves.sum() + halves.sum() ** 2 - (halves * halves).sum())
     filled = _fill_grids(ring, means, covariances, probabilities, grids, halves, race[1])
-    return sums, first, second, (points, 2 * halves.max()), filled
+    return sums, first, second, points, filled
 
 
 @compiled
