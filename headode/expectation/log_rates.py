@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -251,14 +250,8 @@ class LogRates:
         for s, task in zip(owners, tasks, strict=True):
             first[s] += task[-2]
             second[s] += task[-1]
-        # Lower triangles; what is added to the others is zero there.
-        below = second * _below_diagonal(heads)
-        return first, second + below.swapaxes(1, 2)
-
-
-@cache
-def _below_diagonal(heads: int) -> Array:
-    return np.tri(heads, k=-1)
+        # Only lower triangles were added to.
+        return first, second + np.tril(second, -1).swapaxes(1, 2)
 
 
 def _pays(y: list[Array]) -> bool:
