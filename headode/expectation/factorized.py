@@ -26,6 +26,7 @@ from headode.expectation.ring_times import race_series
 from headode.expectation.symmetry import Symmetry
 from headode.expectation.terms import ExpectedUpdate
 from headode.expectation.threads import run_all, single_threaded_blas
+from headode.kernels.field_laws import field_laws, overlap_gradients
 from headode.kernels.load import load_token_law
 from headode.model import Model
 from headode.order_parameters import OrderParameters
@@ -96,23 +97,26 @@ class Factorized:
     ) -> ExpectedUpdate:
         """The terms at a nominal tolerance, said to have this error."""
         model, signal = self._model, self._model.signal
-        means, covariances = _field_laws(model, state)
+        # Copies are writable and contiguous whoever made the state: for each kind of array, kernels
+        # are compiled anew.
+        M, offsets = state.M.copy(), model.offsets(state).copy()
+        means, covariances = field_laws(
+            M, state.R.copy(), offsets, signal.means, signal.covariances
+        )
         if model.tokens == 1 and model.activation.null == 0.0:
             sums = self._certain(state, means)
         elif model.activation.normalization == "pooled":
             sums = self._pooled(state, means, covariances, tolerance)
         else:
             sums = self._per_head(state, means, covariances, tolerance)
-        weights = signal.probabilities
-        # Not by the library, whose sums for different heads are in different orders: heads that are
-        # alike to the last digits would drift apart.
-        G = np.einsum("s,sh,sf->hf", weights, sums.first[1:], signal.means)
-        if not signal.is_discrete:
-            carried = np.einsum("gf,sfe->sge", state.M, signal.covariances)
-            G += np.einsum("s,shg,sgf->hf", weights, sums.second[1:], carried)
-        C = np.einsum("s,shk->hk", weights, sums.second[1:]) + sums.second[0]
-        C = 0.5 * (C + C.T)
-        offset_gradient = -(np.einsum("s,sh->h", weights, sums.first[1:]) + sums.first[0])
+        G, C, offset_gradient = overlap_gradients(
+            sums.first,
+            sums.second,
+            M,
+            signal.probabilities,
+            signal.means,
+            signal.covariances,
+        )
         if model.is_nishimori:
             C += np.diag(offset_gradient)
         N = sums.noise
@@ -276,19 +280,3 @@ def _distance(one: ExpectedUpdate, two: ExpectedUpdate) -> float:
     if one.N is not None and two.N is not None:
         pairs += [(one.N, two.N), (one.value_noise, two.value_noise)]
     return max(float(np.abs(np.subtract(first, second)).max()) for first, second in pairs)
-
-
-def _field_laws(model: Model, state: OrderParameters) -> tuple[Array, Array]:
-    """Means (S + 1, H) and covariances (S + 1, H, H) of a token's shifted fields.
-
-    Row 0 is an unmarked token's, row s + 1 the marked one's under component s.
-    """
-    signal, Q = model.signal, state.Q
-    means = np.zeros((signal.components + 1, model.heads))
-    np.dot(signal.means, state.M.T, out=means[1:])
-    means -= model.offsets(state)
-    covariances = np.empty((len(means), *Q.shape))
-    covariances[:] = Q
-    if not signal.is_discrete:
-        covariances[1:] += np.einsum("hf,sfg,kg->shk", state.M, signal.covariances, state.M)
-    return means, covariances

@@ -25,12 +25,21 @@ def compiled(function: F) -> F:
     return cast(F, made(function))
 
 
+def compiled_in_order(function: F) -> F:
+    """Compile like :func:`compiled`, but for sums in the order in which they are written.
+
+    For what must be the same, to the last bit, for heads that are alike.
+    """
+    made = njit(cache=True, nogil=True, error_model="numpy")
+    return cast(F, made(function))
+
+
 def compiled_apart(function: F) -> F:
     """Compile a function that stays one, and that kernels of several files share.
 
-    Only for sums and differences of two numbers and for products of matrices by the linear algebra
-    library: these have the same bits whoever compiles them. Options that are not set would be
-    those of the first caller.
+    Only for what has the same bits whoever compiles it: sums in one order, of products that are
+    added without rounding in between, and what the linear algebra library does. Options that are
+    not set would be those of the first caller.
     """
-    made = njit(nogil=True, fastmath=False, error_model="numpy", forceinline=False)
+    made = njit(nogil=True, fastmath={"contract"}, error_model="numpy", forceinline=False)
     return cast(F, made(function))

@@ -168,7 +168,6 @@ def _one_clock(
     """
     others = tokens - 1.0
     half = 0.5 * alpha[1]
-    integrands[2], integrands[3] = values[0], values[3]
     for i in range(weight.size):
         q, n_marked, r_marked, q_marked = values[2, i], values[3, i], values[4, i], values[5, i]
         once = max(values[0, i], 0.0)
@@ -176,7 +175,7 @@ def _one_clock(
         power_3 = weight[i] * once ** max(tokens - 3, 0)
         power_2 = power_3 * once if tokens > 2 else weight[i]
         power_1 = power_2 * once if tokens > 1 else weight[i]
-        integrands[4, i] = power_1
+        integrands[2, i], integrands[3, i], integrands[4, i] = values[0, i], n_marked, power_1
         integrands[0, i] = r_marked * power_1
         integrands[1, i] = q_marked * power_1 + others * q * n_marked * power_2
         factors[0, i] = -others * (
@@ -270,7 +269,9 @@ def _sum_laws(
     law = np.empty(gammas[0].size, dtype=np.complex128)
     for s in range(means.size):
         _fill_law(factors[s], head, means[s], variances[s], gammas[0], gammas[1], law)
-        total[min(s, 1)] += law
+        at = min(s, 1)
+        for j in range(law.size):
+            total[at, j] += law[j]
     return total
 
 
@@ -315,7 +316,8 @@ def _race(
         _fill_weight(window[0], step, null, weight)
         values = _on_grid(coefficients, waves, growth)
         for s in range(2):
-            values[3 * s] = 1.0 + repeated - values[3 * s]
+            for i in range(2 * half):
+                values[3 * s, i] = 1.0 + repeated - values[3 * s, i]
         integrands, factors = np.empty((5, 2 * half)), np.empty((6, 2 * half))
         _one_clock(values, tokens, weight, alpha, integrands, factors)
         if _amplitude(integrands, math.pi) < left_out or step < 0.5 * steps[0]:
@@ -335,7 +337,8 @@ def _head_laws(
     """Means, variances and factors of the series of one head's laws."""
     factors = np.empty(means.shape[0])
     factors[0] = base / (2.0 * math.pi)
-    factors[1:] = probabilities * factors[0]
+    for s in range(probabilities.size):
+        factors[s + 1] = probabilities[s] * factors[0]
     return means[:, h].copy(), covariances[:, h, h].copy(), factors
 
 
@@ -400,7 +403,8 @@ def race_heads(
         )
         sums[0] += marked
         sums[1] += squared
-        first[:, h], second[:, h, h] = gradient, curvature
+        for s in range(count):
+            first[s, h], second[s, h, h] = gradient[s], curvature[s]
         if coarse > 0.0:
             halves[h] = math.ceil(0.5 * (end - begin) / coarse + 0.5)
             grids[h, 0], grids[h, 1] = 0.5 * (begin + end), (end - begin) / (2 * halves[h] - 1)
@@ -444,7 +448,8 @@ def _fill_grids(
         coefficients = _series(total, tilts[h], bases[h])
         values = _on_grid(coefficients, (cosine[:size], sine[:size]), growth[h, : 2 * half])
         for s in range(2):
-            later[h, s, : 2 * half] = (1.0 + repeated[h]) - values[3 * s]
+            for i in range(2 * half):
+                later[h, s, i] = 1.0 + repeated[h] - values[3 * s, i]
     return grids, halves, cosines, sines, growth, weight, later
 
 
@@ -482,7 +487,8 @@ def add_marginals(
         cosine = cosines[h, : size * half].reshape((size, half))
         sine = sines[h, : size * half].reshape((size, half))
         each = np.zeros((6, 2 * half))
-        each[0], each[3] = -factors[h, 0, : 2 * half], -factors[h, 1, : 2 * half]
+        for i in range(2 * half):
+            each[0, i], each[3, i] = -factors[h, 0, i], -factors[h, 1, i]
         even, odd = _from_grid(each, (cosine, sine), growth[h, : 2 * half])
         response = _transposed_series(even, odd, tilts[h], bases[h])
         head = (tilts[h], bases[h], centers[h, 0])

@@ -11,6 +11,9 @@ import numpy as np
 from headode._checks import Array
 from headode.kernels._compile import compiled_apart
 
+# Entries of a matrix above which the library is as fast; terms of a product that are added at once.
+LARGEST_WIDE, _TERMS = 1 << 13, 4
+
 
 @compiled_apart
 def multiply(one: Array, two: Array, result: Array) -> None:
@@ -39,30 +42,71 @@ def fold(whole: Array, even: Array, odd: Array) -> None:
 
 
 @compiled_apart
-def series_on_grid(series: Array, waves: tuple[Array, Array, Array, Array]) -> Array:
-    """(points of x, n, points of y) values of n series of two variables, in the points' order.
+def multiply_wide(one: Array, two: Array, result: Array) -> None:
+    """The matrix product of a few rows and long ones, into ``result``.
 
-    series: (2, 2, K + 1, n, K' + 1), of cosines and sines of y, of cosines and sines of x; waves:
-    cosines and sines (K + 1, half) of x, then of y.
+    At these sizes the library spends more time on its preparations than on the product. Two rows
+    at a time share what is loaded of four rows of ``two``; an odd last row is done once more.
     """
-    rows, count, columns = series.shape[2:]
+    rows, terms = one.shape
+    columns = two.shape[1]
+    if two.size > LARGEST_WIDE:
+        np.dot(one, two, result)
+        return
+    for row in range(0, rows, 2):
+        i = max(min(row, rows - 2), 0)
+        k = min(i + 1, rows - 1)
+        begin = terms % _TERMS
+        for j in range(columns):
+            result[i, j], result[k, j] = 0.0, 0.0
+        for m in range(begin):
+            for j in range(columns):
+                first = result[i, j] + one[i, m] * two[m, j]
+                second = result[k, j] + one[k, m] * two[m, j]
+                result[i, j], result[k, j] = first, second
+        for m in range(begin, terms, _TERMS):
+            a0, a1, a2, a3 = one[i, m], one[i, m + 1], one[i, m + 2], one[i, m + 3]
+            b0, b1, b2, b3 = one[k, m], one[k, m + 1], one[k, m + 2], one[k, m + 3]
+            for j in range(columns):
+                c0, c1, c2, c3 = two[m, j], two[m + 1, j], two[m + 2, j], two[m + 3, j]
+                first = result[i, j] + a0 * c0 + a1 * c1 + a2 * c2 + a3 * c3
+                second = result[k, j] + b0 * c0 + b1 * c1 + b2 * c2 + b3 * c3
+                result[i, j], result[k, j] = first, second
+
+
+@compiled_apart
+def series_on_grid(series: Array, waves: tuple[Array, Array, Array, Array]) -> Array:
+    """(points of y, n, points of x) values of n series of two variables, in the points' order.
+
+    series: (2, K + 1, 2, n, K' + 1), of cosines and sines of x, of cosines and sines of y; waves:
+    cosines and sines (K + 1, half) of x, then (K' + 1, half) of y.
+    """
+    rows, _, count, columns = series.shape[1:]
     half, half_y = waves[0].shape[1], waves[2].shape[1]
-    total, width = 2 * rows * count, count * 2 * half_y
-    even, odd = np.empty((total, half_y)), np.empty((total, half_y))
-    flat, along = series.reshape((2, total, columns)), np.empty((total, 2 * half_y))
-    multiply(flat[0], waves[2], even)
-    multiply(flat[1], waves[3], odd)
-    unfold(even, odd, along)
-    by_x, parts = along.reshape((2, rows, width)), np.empty((2, half, width))
+    flat = series.reshape((2, rows, 2 * count * columns))
+    along = np.empty((2, half, 2 * count * columns))
     for p in range(2):
-        multiply(waves[p].T, by_x[p], parts[p])
-    values = np.empty((2 * half, width))
+        multiply_wide(waves[p].T, flat[p], along[p])
+    by_x = along.reshape((2, half, 2, count, columns))
+    # The second variable's frequencies come first, so that rows are long again.
+    turned = np.empty((2, columns, count, 2 * half))
     for i in range(half):
-        plus, minus = values[half + i], values[half - 1 - i]
+        for p in range(2):
+            for f in range(count):
+                for m in range(columns):
+                    even, odd = by_x[0, i, p, f, m], by_x[1, i, p, f, m]
+                    turned[p, m, f, half + i] = even + odd
+                    turned[p, m, f, half - 1 - i] = even - odd
+    width = count * 2 * half
+    wide, parts = turned.reshape((2, columns, width)), np.empty((2, half_y, width))
+    for p in range(2):
+        multiply_wide(waves[2 + p].T, wide[p], parts[p])
+    values = np.empty((2 * half_y, width))
+    for i in range(half_y):
         for a in range(width):
-            plus[a] = parts[0, i, a] + parts[1, i, a]
-            minus[a] = parts[0, i, a] - parts[1, i, a]
-    return values.reshape((2 * half, count, 2 * half_y))
+            values[half_y + i, a] = parts[0, i, a] + parts[1, i, a]
+            values[half_y - 1 - i, a] = parts[0, i, a] - parts[1, i, a]
+    return values.reshape((2 * half_y, count, 2 * half))
 
 
 @compiled_apart
@@ -71,19 +115,27 @@ def series_from_grid(factors: Array, waves: tuple[Array, Array, Array, Array]) -
     count = factors.shape[1]
     rows, half = waves[0].shape
     columns, half_y = waves[2].shape
-    total, width = 2 * rows * count, count * 2 * half_y
-    flat, parts = factors.reshape((2 * half, width)), np.empty((2, half, width))
-    for i in range(half):
-        plus, minus = flat[half + i], flat[half - 1 - i]
+    width = count * 2 * half
+    flat, parts = factors.reshape((2 * half_y, width)), np.empty((2, half_y, width))
+    for i in range(half_y):
         for a in range(width):
-            parts[0, i, a] = plus[a] + minus[a]
-            parts[1, i, a] = plus[a] - minus[a]
-    along = np.empty((2, rows, width))
+            parts[0, i, a] = flat[half_y + i, a] + flat[half_y - 1 - i, a]
+            parts[1, i, a] = flat[half_y + i, a] - flat[half_y - 1 - i, a]
+    wide = np.empty((2, columns, width))
     for p in range(2):
-        multiply(waves[p], parts[p], along[p])
-    even, odd = np.empty((total, half_y)), np.empty((total, half_y))
-    fold(along.reshape((total, 2 * half_y)), even, odd)
-    response = np.empty((2, total, columns))
-    multiply(even, waves[2].T, response[0])
-    multiply(odd, waves[3].T, response[1])
-    return response.reshape((2, 2, rows, count, columns))
+        multiply_wide(waves[2 + p], parts[p], wide[p])
+    turned, along = (
+        wide.reshape((2, columns, count, 2 * half)),
+        np.empty((2, half, 2, count, columns)),
+    )
+    for i in range(half):
+        for p in range(2):
+            for f in range(count):
+                for m in range(columns):
+                    after, before = turned[p, m, f, half + i], turned[p, m, f, half - 1 - i]
+                    along[0, i, p, f, m], along[1, i, p, f, m] = after + before, after - before
+    by_x = along.reshape((2, half, 2 * count * columns))
+    response = np.empty((2, rows, 2 * count * columns))
+    for p in range(2):
+        multiply_wide(waves[p], by_x[p], response[p])
+    return response.reshape((2, rows, 2, count, columns))

@@ -160,7 +160,7 @@ def _inverse_slopes(head: Head, size: int) -> Array:
 def _series(spectrum: Array, inverses: tuple[Array, Array], at: int, series: Array) -> None:
     """Series of ρ, number ``at``, and of P(T_h < x, T_k < y), the next one.
 
-    series: (2, 2, K + 1, 4, K' + 1), of cosines and sines of y, of cosines and sines of x.
+    series: (2, K + 1, 2, 4, K' + 1), of cosines and sines of x, of cosines and sines of y.
     """
     one, two = inverses
     for j in range(spectrum.shape[1]):
@@ -169,10 +169,10 @@ def _series(spectrum: Array, inverses: tuple[Array, Array], at: int, series: Arr
             weight = (2.0 if j else 1.0) * (1.0 if m else 0.5)
             plus, i_plus = weight * spectrum[0, j, m], weight * spectrum[1, j, m]
             minus, i_minus = weight * spectrum[2, j, m], weight * spectrum[3, j, m]
-            series[0, 0, j, at, m] = plus + minus
-            series[1, 1, j, at, m] = minus - plus
-            series[0, 1, j, at, m] = i_plus + i_minus
-            series[1, 0, j, at, m] = i_plus - i_minus
+            series[0, j, 0, at, m] = plus + minus
+            series[1, j, 1, at, m] = minus - plus
+            series[1, j, 0, at, m] = i_plus + i_minus
+            series[0, j, 1, at, m] = i_plus - i_minus
             # Times 1/(α − ik) and 1/(α' ∓ il).
             a, b = re * two[0, m], im * two[1, m]
             c, d = re * two[1, m], im * two[0, m]
@@ -181,10 +181,10 @@ def _series(spectrum: Array, inverses: tuple[Array, Array], at: int, series: Arr
                 minus * (a + b) - i_minus * (d - c),
                 minus * (d - c) + i_minus * (a + b),
             )
-            series[0, 0, j, at + 1, m] = plus + minus
-            series[1, 1, j, at + 1, m] = minus - plus
-            series[0, 1, j, at + 1, m] = i_plus + i_minus
-            series[1, 0, j, at + 1, m] = i_plus - i_minus
+            series[0, j, 0, at + 1, m] = plus + minus
+            series[1, j, 1, at + 1, m] = minus - plus
+            series[1, j, 0, at + 1, m] = i_plus + i_minus
+            series[0, j, 1, at + 1, m] = i_plus - i_minus
 
 
 @compiled
@@ -197,8 +197,8 @@ def _transposed_series(
         re, im = one[0, j], one[1, j]
         for m in range(spectrum.shape[2]):
             weight = (2.0 if j else 1.0) * (1.0 if m else 0.5)
-            cc, ss = response[0, 0, j, at + 1, m], response[1, 1, j, at + 1, m]
-            sc, cs = response[0, 1, j, at + 1, m], response[1, 0, j, at + 1, m]
+            cc, ss = response[0, j, 0, at + 1, m], response[1, j, 1, at + 1, m]
+            sc, cs = response[1, j, 0, at + 1, m], response[0, j, 1, at + 1, m]
             plus, i_plus, minus, i_minus = cc - ss, sc + cs, cc + ss, sc - cs
             a, b = re * two[0, m], im * two[1, m]
             c, d = re * two[1, m], im * two[0, m]
@@ -207,8 +207,8 @@ def _transposed_series(
                 minus * (a + b) + i_minus * (d - c),
                 i_minus * (a + b) - minus * (d - c),
             )
-            cc, ss = response[0, 0, j, at, m], response[1, 1, j, at, m]
-            sc, cs = response[0, 1, j, at, m], response[1, 0, j, at, m]
+            cc, ss = response[0, j, 0, at, m], response[1, j, 1, at, m]
+            sc, cs = response[1, j, 0, at, m], response[0, j, 1, at, m]
             spectrum[0, j, m] = weight * (plus + cc - ss)
             spectrum[1, j, m] = weight * (i_plus + sc + cs)
             spectrum[2, j, m] = weight * (minus + cc + ss)
@@ -254,7 +254,8 @@ def _law_derivatives(
     # Of h, times no slope, one and two; then summed over k.
     steep, summed = np.empty((count, 3, 2, rows)), np.empty((2, 3 * count, columns))
     for i in range(count):
-        steep[i, 0] = laws[i]
+        for j in range(rows):
+            steep[i, 0, 0, j], steep[i, 0, 1, j] = laws[i, 0, j], laws[i, 1, j]
         _times_slopes(heads[0], steep[i, 0], steep[i, 1])
         _times_slopes(heads[0], steep[i, 1], steep[i, 2])
     flat, forms = steep.reshape((3 * count, 2 * rows)), form.reshape((2, 2 * rows, columns))
@@ -282,8 +283,8 @@ def _law_derivatives(
 def _correct(values: Array, later: tuple[Array, Array], repeated: tuple[float, float]) -> None:
     """Make n of P(T_h < x, T_k < y) and its repetitions.
 
-    values: (points of x, 4, points of y); later: (2, points) P(T > x) of either law, of h and of k;
-    repeated: Σ_{m ≥ 1} e^{−αmB} of h and k.
+    values: (points of y, 4, points of x); later: (2, points) P(T > x) of either law, of k and of h;
+    repeated: Σ_{m ≥ 1} e^{−αmB} of k and h.
     """
     one, two = 1.0 + repeated[0], 1.0 + repeated[1]
     for s in range(2):
@@ -298,7 +299,7 @@ def _correct(values: Array, later: tuple[Array, Array], repeated: tuple[float, f
 def _vary(values: Array, weights: tuple[Array, Array], tokens: int, factors: Array) -> float:
     """The overlap, and what multiplies ρ and n of an unmarked token and of the marked one in it.
 
-    values, factors: (points of x, 4, points of y).
+    values, factors: (points of y, 4, points of x); weights: of y and of x.
     """
     rows, columns = values.shape[0], values.shape[2]
     weight, n = np.empty(rows * columns), np.empty(rows * columns)
@@ -327,7 +328,7 @@ def _vary(values: Array, weights: tuple[Array, Array], tokens: int, factors: Arr
 
 @compiled
 def _tilt_all(values: Array, growth: tuple[Array, Array]) -> None:
-    """Multiply by e^{αx + α'y}."""
+    """Multiply by e^{α'y + αx}; growth: of y and of x."""
     for i in range(values.shape[0]):
         for f in range(values.shape[1]):
             for j in range(values.shape[2]):
@@ -336,7 +337,7 @@ def _tilt_all(values: Array, growth: tuple[Array, Array]) -> None:
 
 @compiled
 def _add_marginals(factors: Array, repeated: tuple[float, float], one: Array, two: Array) -> None:
-    """Add, to what multiplies P(T_h > x) and P(T_k > y) of either law, what n has of them."""
+    """Add, to what multiplies P(T_k > y) and P(T_h > x) of either law, what n has of them."""
     for s in range(2):
         for i in range(factors.shape[0]):
             total = 0.0
@@ -364,8 +365,9 @@ def _two_clocks(
 
     ``gammas``: moduli and turns of both heads' Γ(1 − α + ik); ``laws``: means (S + 1, 2),
     covariances (S + 1, 2, 2) and factors (S + 1,); ``waves`` (K + 1, half) cosines and sines of x,
-    then of y; ``grids``: of both heads' grids e^{αx}, weights, and P(T > x) of either law. Adds
-    what multiplies the latter to ``marginals``; ``runs``: see :func:`_runs`. Receives in ``first``
+    then of y; ``grids``, in the order of values, of y and of x: e^{αx}, weights, and P(T > x) of
+    either law. Adds what multiplies the latter to ``marginals``, in this order, too, and so is
+    ``repeated``; ``runs``: see :func:`_runs`. Receives in ``first``
     (S + 1, 2) and ``second`` (S + 1, 2, 2) the other derivatives, over the laws' probabilities; the
     unmarked law's summed over L − 1 tokens.
     """
@@ -389,7 +391,7 @@ def _two_clocks(
         each = sizes[begin:end], law[begin:end], other[begin:end]
         _add_laws(*each, flat_moduli[kind], flat_spectra[min(run, 1)])
     inverses = _inverse_slopes(heads[0], rows), _inverse_slopes(heads[1], columns)
-    series = np.empty((2, 2, rows, 4, columns))
+    series = np.empty((2, rows, 2, 4, columns))
     for marked in range(2):
         _series(spectra[marked], inverses, 2 * marked, series)
     values = series_on_grid(series, waves)
@@ -469,7 +471,7 @@ def overlap_pairs(
                 factors[s] *= probabilities[s - 1]
         overlaps[i] = _two_clocks(
             ((tilts[h], bases[h], centers[h, 0]), (tilts[k], bases[k], centers[k, 0])),
-            (repeated[h], repeated[k]),
+            (repeated[k], repeated[h]),
             ((moduli[h], moduli[k]), (turns[h], turns[k])),
             (mean, covariance, factors),
             tokens,
@@ -480,11 +482,11 @@ def overlap_pairs(
                 sines[k, : columns * half_k].reshape((columns, half_k)),
             ),
             (
-                (growth[h, :points], growth[k, :points_k]),
-                (weight[h, :points], weight[k, :points_k]),
-                (later[h, :, :points], later[k, :, :points_k]),
+                (growth[k, :points_k], growth[h, :points]),
+                (weight[k, :points_k], weight[h, :points]),
+                (later[k, :, :points_k], later[h, :, :points]),
             ),
-            (marginals[h, :, :points], marginals[k, :, :points_k]),
+            (marginals[k, :, :points_k], marginals[h, :, :points]),
             runs,
             gradient,
             curvature,
