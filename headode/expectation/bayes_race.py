@@ -16,7 +16,7 @@ from headode._checks import Array
 from headode.expectation.bayes_optimal import log_weight
 from headode.expectation.clock import Clock, win_probabilities
 from headode.expectation.common_mode import TokenRule
-from headode.expectation.gaussian_rule import GaussianRule, tensor_rule
+from headode.expectation.gaussian_rule import GaussianRule
 from headode.expectation.log_rates import Lattice, LogRates
 from headode.expectation.threads import single_threaded_blas
 from headode.model import Model
@@ -93,4 +93,4 @@ def _fields(signal: Signal, covariance: Array, tolerance: float) -> GaussianRule
     bends = np.abs(gains @ vectors).max(axis=1)
     slopes = (np.abs(signal.means @ vectors) + BULK * deviations * bends).max(axis=0)
     reaches = deviations * np.maximum(slopes, SMALLEST_SLOPE)
-    return tensor_rule(deviations, vectors.T, reaches, tolerance, LARGEST_NODES)
+    return GaussianRule.tensor(deviations, vectors, reaches, tolerance, LARGEST_NODES)

@@ -21,8 +21,8 @@ import numpy as np
 
 from headode._checks import Array
 from headode.expectation.gaussian_rule import TooManyNodes
-from headode.expectation.log_rates import SLOPES, Lattice, LogRates, averaged_functions, clock_times
-from headode.kernels.lattice import answer, ring
+from headode.expectation.log_rates import SLOPES, LogRates, averaged_functions, clock_times
+from headode.kernels.lattice import answer, race_sums, ring
 
 # Fraction of the tolerance that each cut-off tail may contribute.
 TAIL = 1e-2
@@ -66,23 +66,26 @@ def run_race(
         null: ν.
         alpha: α₁, α₂.
     """
-    lattice = laws.lattice
-    spacing = lattice.clock_step
-    table = _Table.of(laws, clock, probabilities, length, null)
+    coefficients = np.empty((2, 3, clock.points))
+    given = _rung(laws, clock.functions, laws.lattice.stride, clock.points), clock.weights(null)
+    marked, squared = race_sums(*given, probabilities, length, alpha, coefficients)
     potentials = []
     for index, mass in enumerate(laws.mass):
-        weights = spacing * table.slope_coefficients(alpha, unmarked=index == 0)
         potential = np.zeros((len(mass), 2, mass.shape[1]))
-        answer(weights, clock.functions[index], lattice.stride, potential)
+        weights = coefficients[min(index, 1)]
+        answer(weights, clock.functions[index], laws.lattice.stride, potential)
         potentials.append(potential)
-    return Race(*table.integrals(), potentials)
+    return Race(marked, squared, potentials)
 
 
 def win_probabilities(
     laws: LogRates, clock: Clock, probabilities: Array, length: int, null: float
 ) -> tuple[float, float]:
     """E p_ε and E Σ_l p_l² alone; see :func:`run_race`."""
-    return _Table.of(laws, clock, probabilities, length, null).integrals()
+    given = _rung(laws, clock.functions, laws.lattice.stride, clock.points), clock.weights(null)
+    coefficients = np.empty((2, 3, clock.points))
+    marked, squared = race_sums(*given, probabilities, length, (0.0, 0.0), coefficients)
+    return marked, squared
 
 
 @dataclass(frozen=True)
@@ -92,12 +95,14 @@ class Clock:
     Attributes:
         first: index of x_0.
         points: their number.
+        spacing: of x.
         times: e^x.
         functions: for each law (channels, powers + 1, n), from x_0 and the first point of y.
     """
 
     first: int
     points: int
+    spacing: float
     times: Array
     functions: list[Array]
 
@@ -126,12 +131,16 @@ class Clock:
         points = LOOK * (int(np.argmax(over)) if over.any() else looks - 1) - start + 1
         times = clock_times(spacing * (first + start), spacing, points)
         functions = [each[..., start * stride :] for each in functions]
-        return cls(first + start, points, times, functions)
+        return cls(first + start, points, spacing, times, functions)
 
-    def window(self, lattice: Lattice) -> tuple[float, float]:
+    @property
+    def window(self) -> tuple[float, float]:
         """Logarithmic times between which the race takes place."""
-        spacing = lattice.clock_step
-        return spacing * self.first, spacing * (self.first + self.points - 1)
+        return self.spacing * self.first, self.spacing * (self.first + self.points - 1)
+
+    def weights(self, null: float) -> Array:
+        """(points,) the null token's survival times the spacing."""
+        return self.spacing * np.exp(-null * self.times)
 
 
 def _rung(laws: LogRates, functions: list[Array], stride: int, points: int) -> Array:
@@ -160,49 +169,3 @@ def survivors(missed: Array, length: int, null: Array) -> tuple[Array, Array, Ar
     exponents = (length - 1, length - 2, length - 3)
     one, two, three = (null * np.exp(e * log_n) if e > 0 else null for e in exponents)
     return one, two, three
-
-
-@dataclass(frozen=True)
-class _Table:
-    """The functions of x in the integrals; powers[k] = Z n^{L−1−k}."""
-
-    length: int
-    step: float
-    r_marked: Array
-    q_marked: Array
-    n_marked: Array
-    q: Array
-    powers: tuple[Array, Array, Array]
-
-    @classmethod
-    def of(
-        cls, laws: LogRates, clock: Clock, probabilities: Array, length: int, null: float
-    ) -> _Table:
-        sums = _rung(laws, clock.functions, laws.lattice.stride, clock.points)
-        missed, r_marked, q_marked = np.tensordot(probabilities, sums[1:], 1)
-        powers = survivors(sums[0, 0], length, np.exp(-null * clock.times))
-        step = laws.lattice.clock_step
-        return cls(length, step, r_marked, q_marked, 1.0 - missed, sums[0, 2], powers)
-
-    def integrals(self) -> tuple[float, float]:
-        """E p_ε and E Σ p²."""
-        others = (self.length - 1) * float(self.q * self.n_marked @ self.powers[1])
-        marked = float(self.r_marked @ self.powers[0])
-        return self.step * marked, self.step * (float(self.q_marked @ self.powers[0]) + others)
-
-    def slope_coefficients(self, alpha: tuple[float, float], *, unmarked: bool) -> Array:
-        """(3, points): Ψ' = ∫dx (e₁ a + e₂ a² + e₃ a³) g.
-
-        Ψ = ∫dx (c₀ g + c₁ a g + c₂ a² g), and ∂_y a = a.
-        """
-        L, (whole, one, two) = self.length, self.powers
-        half = 0.5 * alpha[1]
-        if unmarked:
-            c0 = one * (-alpha[0] * self.r_marked + half * self.q_marked)
-            if L > 2:
-                c0 = c0 + (L - 2) * half * self.q * self.n_marked * two
-            c0, c1 = (L - 1) * c0, np.zeros_like(c0)
-            c2 = (L - 1) * half * self.n_marked * one
-        else:
-            c0, c1, c2 = (L - 1) * half * self.q * one, -alpha[0] * whole, half * whole
-        return np.stack([c1 - c0, 2 * c2 - c1, -c2])

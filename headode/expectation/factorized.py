@@ -18,7 +18,7 @@ from headode._checks import Array
 from headode.expectation.clock import Clock, run_race
 from headode.expectation.clock_noise import HIGHEST, race_noise
 from headode.expectation.clock_pairs import PairGradients, pair_gradients
-from headode.expectation.common_mode import token_rule
+from headode.expectation.common_mode import TokenRule
 from headode.expectation.gaussian_rule import LAW, once_each
 from headode.expectation.gradients import Gradients
 from headode.expectation.log_rates import SLOPES, Lattice, LogRates
@@ -181,7 +181,7 @@ class Factorized:
         # The noise's powers of a clock are six at most, instead of two: its spectrum is wider.
         lattice = Lattice.of(WIDER * tolerance if self._noise else tolerance)
         rule = partial(
-            token_rule,
+            TokenRule.cheapest,
             tolerance=LAW * tolerance,
             limit=LARGEST_NODES,
             shifts=self._shifts,
@@ -230,13 +230,13 @@ class Factorized:
         total = Gradients.zero(*means.shape)
         windows = []
         for h in range(H):
-            one, laws, clock = self._race(
+            one, _, clock = self._race(
                 np.ascontiguousarray(means[:, [h]]),
                 np.ascontiguousarray(covariances[:, [h]][:, :, [h]]),
                 alpha,
                 tolerance,
             )
-            windows.append(clock.window(laws.lattice))
+            windows.append(clock.window)
             total.marked += one.marked
             total.squared += one.squared
             total.first[:, h] += one.first[:, 0]

@@ -11,10 +11,11 @@ import numpy as np
 
 from headode._checks import Array
 from headode.expectation.common_mode import TokenRule
-from headode.expectation.gaussian_rule import hermite_nodes, line_size
+from headode.expectation.gaussian_rule import hermite_nodes
 from headode.expectation.threads import run_all
-from headode.kernels.lattice import BEFORE, LANES, WIDTH, collect, deposit, smooth
+from headode.kernels.lattice import BEFORE, LANES, WIDTH, collect, deposit, lagrange, smooth
 from headode.kernels.load import Kernel
+from headode.kernels.token_rule import line_size
 
 # Of the lattice at a tolerance of 1e-10; WIDTH points interpolate with that power of it.
 STEP, STEP_TOLERANCE = 0.1, 1e-10
@@ -68,16 +69,18 @@ class Lattice:
         return self.step * math.sqrt(2 * math.log(1 / np.finfo(float).eps)) / math.pi
 
 
-def clock_functions(lattice: Lattice, low: float, count: int, powers: int = SLOPES) -> Array:
-    """(powers + 1, count): 1 − g, a g, a² g, … with g = e^{−a}, a = e^s, s = (low + i) step."""
-    s = lattice.step * (low + np.arange(count))
+def clock_functions(
+    lattice: Lattice, low: float | Array, count: int, powers: int = SLOPES
+) -> Array:
+    """(…, powers + 1, count): 1 − g, a g, a² g, … with g = e^{−a}, a = e^s, s = (low + i) step."""
+    s = lattice.step * (np.expand_dims(low, -1) + np.arange(count))
     a = np.exp(np.minimum(s, 6.0))  # beyond, g is zero to the last bit whatever a
+    functions = np.empty((*s.shape[:-1], powers + 1, count))
+    np.negative(np.expm1(-a), out=functions[..., 0, :])
     density = np.exp(-a)
-    functions = np.empty((powers + 1, count))
-    np.negative(np.expm1(-a), out=functions[0])
     for k in range(1, powers + 1):
-        density = density * a
-        functions[k] = density
+        density *= a
+        functions[..., k, :] = density
     return functions
 
 
@@ -104,37 +107,21 @@ def averaged_functions(
         count: number of lattice points.
         powers: the highest power of a.
     """
-    averaged = np.zeros((zeta.size, powers + 1, count))
     if deviation < lattice.smallest_deviation:
         # So many more nodes as Lagrange's polynomials need by themselves.
-        nodes, weights = hermite_nodes(min(line_size(deviation, tolerance), 12) + zeta.size)
-        for node, factors in zip(nodes, (weights * _lagrange(zeta, nodes)).T, strict=True):
-            shifted = low + deviation * node / lattice.step
-            functions = clock_functions(lattice, shifted, count, powers)
-            averaged += factors[:, None, None] * functions
-        return averaged
+        nodes, weights = hermite_nodes(min(line_size(deviation, tolerance, 1), 12) + zeta.size)
+        shifted = low + deviation * nodes / lattice.step
+        functions = clock_functions(lattice, shifted, count, powers)
+        return np.tensordot(weights * lagrange(zeta, nodes), functions, 1)
     spacing, reach = _smoothing(lattice, deviation, zeta.size, tolerance)
     end = reach * spacing * lattice.step / deviation
     line = np.linspace(-end, end, 2 * reach + 1)
     density = np.exp(-0.5 * line**2)
     density /= density.sum()
     wide = clock_functions(lattice, low - reach * spacing, count + 2 * reach * spacing, powers)
-    smooth(wide, density * _lagrange(zeta, line), spacing, averaged)
+    averaged = np.zeros((zeta.size, powers + 1, count))
+    smooth(wide, density * lagrange(zeta, line), spacing, averaged)
     return averaged
-
-
-def _lagrange(zeta: Array, at: Array) -> Array:
-    """(channels, points) Lagrange's polynomials of the values ``zeta``."""
-    factors = at - zeta[:, None]
-    scales = zeta[:, None] - zeta
-    np.fill_diagonal(scales, 1.0)
-    # Of a polynomial, all factors but its own.
-    polynomials = np.ones((zeta.size, at.size))
-    for i, factor in enumerate(factors):
-        polynomials[:i] *= factor
-        polynomials[i + 1 :] *= factor
-    polynomials /= scales.prod(axis=1)[:, None]
-    return polynomials
 
 
 def _smoothing(
@@ -203,11 +190,8 @@ class LogRates:
             shares.append(np.empty((channels, 1 if shifts else 2, heads, count)))
         tasks: list[tuple[Any, ...]] = []
         for s, rule in enumerate(rules):
-            for i, nodes in enumerate(rule.nodes):
-                for at in range(0, nodes.shape[1], TASK_NODES):
-                    cut = slice(at, at + TASK_NODES)
-                    both = shares[s][i][:, :, cut]
-                    tasks.append((nodes[:, cut], means[s], y[s][i, cut], both[0], both[-1]))
+            given = rule.fields.nodes, rule.rest, rule.zeta, means[s]
+            tasks += [(*given, *cut, y[s], shares[s]) for cut in _cuts(y[s])]
         run_all(law_of, tasks, _pays(y))
         return cls.holding(rules, y, shares, lattice)
 

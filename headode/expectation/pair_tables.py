@@ -8,11 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from headode._checks import Array
-from headode.expectation.gaussian_rule import LAW, TooManyNodes, line_rule
+from headode.expectation.gaussian_rule import LAW, TooManyNodes
 from headode.expectation.log_rates import clock_step, clock_times
 from headode.expectation.threads import scratch
 from headode.kernels.generated.clock import average_tables
 from headode.kernels.load import Kernel
+from headode.kernels.token_rule import line_rule
 
 # Multiplications in one of the about ten matrix products and tables: some seconds in all.
 LARGEST_WORK = 1 << 31
@@ -87,8 +88,8 @@ class _Fields:
             deviation = math.sqrt(max(float(covariance[0, 0]), 0.0))
             carried = float(covariance[0, 1]) / deviation if deviation > 0 else 0.0
             residual = math.sqrt(max(float(covariance[1, 1]) - carried**2, 0.0))
-            z, outer = line_rule(max(deviation, abs(carried)), tolerance, tokens=tokens)
-            r, inner = line_rule(residual, tolerance, tokens=tokens)
+            z, outer = line_rule(max(deviation, abs(carried)), tolerance, tokens)
+            r, inner = line_rule(residual, tolerance, tokens)
             one = mean[0] + deviation * z
             two = mean[1] + carried * z[:, None] + residual * r
             rows.append((one, two, outer, inner))
@@ -111,8 +112,12 @@ def _pad(array: Array, size: int, *, axis: int = 0, zero: bool = False) -> Array
 
 def _score(law_of: Kernel, fields: Array) -> tuple[Array, Array, Array]:
     """log w, its slope and w''/w at the fields, each of their shape."""
-    y, derivatives = np.empty(fields.size), np.empty((2, 1, fields.size))
-    law_of(fields.reshape(1, -1), np.zeros(1), y, *derivatives)
+    y, derivatives, nothing = (
+        np.empty((1, fields.size)),
+        np.empty((1, 2, 1, fields.size)),
+        np.zeros(1),
+    )
+    law_of(fields.reshape(1, -1), nothing, nothing, nothing, 0, fields.size, y, derivatives)
     slope, bend = derivatives.reshape(2, *fields.shape)
     return y.reshape(fields.shape), slope, bend
 

@@ -60,7 +60,7 @@ def race_series(
     """
     laws = means, covariances, probabilities
     ring = ring_laws(means, covariances, *race, LAW * tolerance)
-    size = int(ring[4].max())
+    size = ring[5].shape[1] - 1  # the largest number of frequencies
     # A limit takes as long as everything else that is not compiled.
     with single_threaded_blas() if size > SMALL_PRODUCTS else nullcontext():
         steps = clock_step(tolerance), UNSEEN * tolerance, TAIL * tolerance

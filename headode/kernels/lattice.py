@@ -233,6 +233,62 @@ def respond(coefficients: Array, functions: Array, stride: int, potential: Array
 
 
 @compiled
+def race_sums(
+    sums: Array,
+    weights: Array,
+    probabilities: Array,
+    tokens: int,
+    alpha: tuple[float, float],
+    coefficients: Array,
+) -> tuple[float, float]:
+    """E p_ε and E Σ_l p_l², and what Ψ' is made of (see ``headode.expectation.clock``).
+
+    sums: (laws, 3, points) 1 − n, r and q; weights: (points,) Z times the grid's spacing; alpha:
+    α₁, α₂. Receives in ``coefficients`` (2, 3, points) e₁, e₂, e₃ of the unmarked law, summed over
+    L − 1 tokens, and of the marked one: Ψ = ∫dx (c₀ g + c₁ a g + c₂ a² g), and ∂_y a = a.
+    """
+    others, half = tokens - 1.0, 0.5 * alpha[1]
+    marked, squared = 0.0, 0.0
+    for i in range(weights.size):
+        missed, r_marked, q_marked = 0.0, 0.0, 0.0
+        for s in range(probabilities.size):
+            missed += probabilities[s] * sums[s + 1, 0, i]
+            r_marked += probabilities[s] * sums[s + 1, 1, i]
+            q_marked += probabilities[s] * sums[s + 1, 2, i]
+        n_marked, q = 1.0 - missed, sums[0, 2, i]
+        # Z n^{L−1}, Z n^{L−2}, Z n^{L−3}; one below zero is never used.
+        log_n = math.log1p(-min(sums[0, 0, i], 1.0))
+        whole = weights[i] * math.exp(others * log_n) if tokens > 1 else weights[i]
+        one = weights[i] * math.exp((others - 1.0) * log_n) if tokens > 2 else weights[i]
+        two = weights[i] * math.exp((others - 2.0) * log_n) if tokens > 3 else weights[i]
+        marked += r_marked * whole
+        squared += q_marked * whole + others * q * n_marked * one
+        c0 = one * (half * q_marked - alpha[0] * r_marked)
+        if tokens > 2:
+            c0 += (others - 1.0) * half * q * n_marked * two
+        c2 = others * half * n_marked * one
+        coefficients[0, 0, i] = -others * c0
+        coefficients[0, 1, i], coefficients[0, 2, i] = 2.0 * c2, -c2
+        c0, c1, c2 = others * half * q * one, -alpha[0] * whole, half * whole
+        coefficients[1, 0, i] = c1 - c0
+        coefficients[1, 1, i], coefficients[1, 2, i] = 2.0 * c2 - c1, -c2
+    return marked, squared
+
+
+@compiled
+def lagrange(values: Array, at: Array) -> Array:
+    """(n, points) Lagrange's polynomials of n values."""
+    polynomials = np.ones((values.size, at.size))
+    for i in range(values.size):
+        for j in range(values.size):
+            if j != i:
+                scale = 1.0 / (values[i] - values[j])
+                for m in range(at.size):
+                    polynomials[i, m] *= (at[m] - values[j]) * scale
+    return polynomials
+
+
+@compiled
 def smooth(functions: Array, kernels: Array, spacing: int, smoothed: Array) -> None:
     """Add Σ_m kernel_m functions[:, i + m spacing] to ``smoothed`` (channels, K, n).
 

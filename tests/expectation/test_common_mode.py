@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from headode.activation import get_activation
-from headode.expectation.common_mode import token_rule
-from headode.expectation.gaussian_rule import tensor_rule
+from headode.expectation.common_mode import TokenRule
+from headode.expectation.gaussian_rule import GaussianRule
 from headode.expectation.log_rates import Lattice, LogRates, averaged_functions, clock_functions
 from headode.kernels.load import load_token_law
+from headode.kernels.token_rule import line_size
 
 LIMIT = 1 << 20
 BAYES = load_token_law(get_activation("bayes_softmax"))
@@ -21,7 +24,7 @@ def direct(function, covariance, mean):
     """E function(log Σ_h e^{u_h + mean_h}) by a tensor rule of all directions, to about 1e-11."""
     values, vectors = np.linalg.eigh(covariance)
     deviations = np.sqrt(np.maximum(values, 0.0))
-    rule = tensor_rule(deviations, vectors.T, deviations, 1e-11, LIMIT)
+    rule = GaussianRule.tensor(deviations, vectors, deviations, 1e-11, LIMIT)
     y = np.log(np.exp(rule.nodes + mean[:, None]).sum(axis=0))
     return function(y) @ rule.weights
 
@@ -29,7 +32,7 @@ def direct(function, covariance, mean):
 def by_lattice(covariance, mean, tolerance, x, *, shifts=True):
     """E (1 − g), E a g and E a² g at a logarithmic time x on the lattice, by the common mode."""
     lattice = Lattice.of(tolerance)
-    rule = token_rule(covariance, 0.1 * tolerance, LIMIT, shifts=shifts)
+    rule = TokenRule.cheapest(covariance, 0.1 * tolerance, LIMIT, shifts=shifts)
     laws = LogRates.of(BAYES, mean[None], [rule], lattice, shifts=True)
     start = round(x / lattice.step)
     functions = averaged_functions(
@@ -87,8 +90,8 @@ def test_common_mode_changes_no_expectation_of_any_fields(entries, tolerance):
 
 def test_common_mode_takes_out_a_direction():
     covariance = COVARIANCES["one strong common direction"]
-    split = token_rule(covariance, 1e-8, LIMIT, shifts=True)
-    whole = token_rule(covariance, 1e-8, LIMIT, shifts=False)
+    split = TokenRule.cheapest(covariance, 1e-8, LIMIT, shifts=True)
+    whole = TokenRule.cheapest(covariance, 1e-8, LIMIT, shifts=False)
     assert whole.deviation == 0.0
     # The largest possible α² is 1/(1ᵀ Q⁻¹ 1).
     assert split.deviation**2 == pytest.approx(1 / np.linalg.inv(covariance).sum(), rel=1e-12)
@@ -132,7 +135,7 @@ def test_lattice_keeps_the_digits_of_small_probabilities():
     """A sequence of L tokens feels a probability 1/L of having rung: relative errors count."""
     rng = np.random.default_rng(0)
     lattice = Lattice.of(1e-6)
-    rule = token_rule(np.eye(2), 1e-7, LIMIT, shifts=False)
+    rule = TokenRule.cheapest(np.eye(2), 1e-7, LIMIT, shifts=False)
     laws = LogRates.of(BAYES, rng.normal(size=(1, 2)), [rule], lattice, shifts=False)
     low = round(-40 / lattice.step)
     functions = clock_functions(lattice, low + laws.first, laws.mass[0].shape[1])
@@ -145,7 +148,7 @@ def test_gradients_are_sums_over_the_nodes():
     rng = np.random.default_rng(1)
     lattice = Lattice.of(1e-9)
     covariance = np.array([[2.0, 0.7, 0.1], [0.7, 1.0, -0.4], [0.1, -0.4, 0.8]])
-    rule = token_rule(covariance, 1e-6, LIMIT, shifts=False)
+    rule = TokenRule.cheapest(covariance, 1e-6, LIMIT, shifts=False)
     laws = LogRates.of(BAYES, rng.normal(size=(1, 3)), [rule], lattice, shifts=False)
     points = (laws.first + np.arange(laws.mass[0].shape[1])) * lattice.step
     potential = np.array([[np.sin(points), np.cos(points)]])
@@ -157,3 +160,16 @@ def test_gradients_are_sums_over_the_nodes():
     expected = np.einsum("hn,kn,n->hk", share, share, weights * (bend - slope))
     expected += np.diag(lowered @ (weights * slope))
     np.testing.assert_allclose(second[0], expected, rtol=0, atol=1e-13)
+
+
+@pytest.mark.parametrize("tokens", [1, 10_000])
+def test_dropped_nodes_are_negligible_together_and_their_mirror_images_are_dropped(tokens):
+    covariance, tolerance = np.diag([9.0, 4.0, 1.0]), 1e-3
+    rule = TokenRule.cheapest(covariance, tolerance, LIMIT, shifts=False, tokens=tokens).fields
+    weights = rule.weights[rule.weights > 0]
+    whole = math.prod(line_size(reach, tolerance, tokens) for reach in (1.0, 2.0, 3.0))
+    negligible = 0.1 * tolerance / np.sqrt(tokens)
+    assert weights.size < 0.7 * whole
+    assert 0.1 * negligible < 1.0 - weights.sum() < negligible
+    kept = {tuple(node) for node in rule.nodes[:, : weights.size].T.round(9) + 0.0}
+    assert kept == {tuple(-np.array(node) + 0.0) for node in kept}

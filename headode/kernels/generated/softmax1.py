@@ -269,39 +269,45 @@ def accumulate(
 
 
 @njit(cache=True, nogil=True, fastmath={"reassoc", "contract", "nsz"}, error_model="numpy")
-def token_law(nodes, means, y, first, second):
-    """The pooled log-rate of a token at Gaussian nodes, and its derivatives.
+def token_law(nodes, rest, zeta, means, begin, end, y, shares):
+    """The pooled log-rate of a token at Gaussian nodes from ``begin`` to ``end``, and derivatives.
 
-    nodes: (H, N) deviations of the fields; means: (H,) of the shifted fields. Receives
-    y = log Σ_h w_h (N,), ∂_h y (H, N), and w_h''/Σ_k w_k (H, N).
+    The fields at node n are nodes (H, N) + rest (H,) ζ + means (H,), for each ζ of zeta (channels,).
+    Receives y = log Σ_h w_h (channels, N) and in shares (channels, 1 or 2, H, N) ∂_h y and
+    w_h''/Σ_k w_k, or once what they both are.
     """
-    heads, count = nodes.shape
+    heads = nodes.shape[0]
     lanes = 64
+    mean = np.empty(heads)
     score = np.empty((heads, lanes))
     top = np.empty(lanes)
     total = np.empty(lanes)
-    for base in range(0, count, lanes):
-        size = min(lanes, count - base)
-        for i in range(size):
-            top[i] = -1e300
-            total[i] = 0.0
+    for c in range(zeta.size):
+        first, second = shares[c, 0], shares[c, shares.shape[1] - 1]
         for h in range(heads):
-            deviation = nodes[h, base : base + size]
+            mean[h] = means[h] + rest[h] * zeta[c]
+        for base in range(begin, end, lanes):
+            size = min(lanes, end - base)
             for i in range(size):
-                s = deviation[i] + means[h]
-                score[h, i] = s
-                top[i] = max(top[i], score[h, i])
-        for h in range(heads):
+                top[i] = -1e300
+                total[i] = 0.0
+            for h in range(heads):
+                deviation = nodes[h, base : base + size]
+                for i in range(size):
+                    s = deviation[i] + mean[h]
+                    score[h, i] = s
+                    top[i] = max(top[i], score[h, i])
+            for h in range(heads):
+                for i in range(size):
+                    score[h, i] = _exp(score[h, i] - top[i])
+                    total[i] += score[h, i]
+            for h in range(heads):
+                ratio = first[h, base : base + size]
+                bend = second[h, base : base + size]
+                for i in range(size):
+                    share = score[h, i] / total[i]
+                    ratio[i] = share
+                    bend[i] = share
+            rate = y[c, base : base + size]
             for i in range(size):
-                score[h, i] = _exp(score[h, i] - top[i])
-                total[i] += score[h, i]
-        for h in range(heads):
-            ratio = first[h, base : base + size]
-            bend = second[h, base : base + size]
-            for i in range(size):
-                share = score[h, i] / total[i]
-                ratio[i] = share
-                bend[i] = share
-        rate = y[base : base + size]
-        for i in range(size):
-            rate[i] = top[i] + _log(total[i])
+                rate[i] = top[i] + _log(total[i])

@@ -287,57 +287,63 @@ def accumulate(
 
 
 @njit(cache=True, nogil=True, fastmath={"reassoc", "contract", "nsz"}, error_model="numpy")
-def token_law(nodes, means, y, first, second):
-    """The pooled log-rate of a token at Gaussian nodes, and its derivatives.
+def token_law(nodes, rest, zeta, means, begin, end, y, shares):
+    """The pooled log-rate of a token at Gaussian nodes from ``begin`` to ``end``, and derivatives.
 
-    nodes: (H, N) deviations of the fields; means: (H,) of the shifted fields. Receives
-    y = log Σ_h w_h (N,), ∂_h y (H, N), and w_h''/Σ_k w_k (H, N).
+    The fields at node n are nodes (H, N) + rest (H,) ζ + means (H,), for each ζ of zeta (channels,).
+    Receives y = log Σ_h w_h (channels, N) and in shares (channels, 1 or 2, H, N) ∂_h y and
+    w_h''/Σ_k w_k, or once what they both are.
     """
-    heads, count = nodes.shape
+    heads = nodes.shape[0]
     lanes = 64
+    mean = np.empty(heads)
     score = np.empty((heads, lanes))
     top = np.empty(lanes)
     total = np.empty(lanes)
-    for base in range(0, count, lanes):
-        size = min(lanes, count - base)
-        for i in range(size):
-            top[i] = -1e300
-            total[i] = 0.0
+    for c in range(zeta.size):
+        first, second = shares[c, 0], shares[c, shares.shape[1] - 1]
         for h in range(heads):
-            deviation = nodes[h, base : base + size]
-            ratio = first[h, base : base + size]
-            bend = second[h, base : base + size]
+            mean[h] = means[h] + rest[h] * zeta[c]
+        for base in range(begin, end, lanes):
+            size = min(lanes, end - base)
             for i in range(size):
-                s = deviation[i] + means[h]
-                t0 = _exp(s)
-                t1 = _log1p(t0)
-                t2 = t0 + 1.0
-                t3 = t0/t1
-                t4 = (s < -18.0)
-                t5 = (s < 36.0)
-                b0 = -(1.0 / 2.0)*t0 + s
-                b1 = _log(t1)
-                b2 = _log(s)
-                b3 = 1.0 - (1.0 / 2.0)*t0
-                b4 = t3/t2
-                b5 = (1.0 / (s))
-                b6 = -(3.0 / 2.0)*t0 + ((1.0 / 4.0))*_exp(2.0*s) + 1.0
-                b7 = t3/((t2) * (t2))
-                score[h, i] = ((b0) if t4 else (b1) if t5 else (b2))
-                top[i] = max(top[i], score[h, i])
-                ratio[i] = ((b3) if t4 else (b4) if t5 else (b5))
-                bend[i] = ((b6) if t4 else (b7) if t5 else (0.0))
-        for h in range(heads):
+                top[i] = -1e300
+                total[i] = 0.0
+            for h in range(heads):
+                deviation = nodes[h, base : base + size]
+                ratio = first[h, base : base + size]
+                bend = second[h, base : base + size]
+                for i in range(size):
+                    s = deviation[i] + mean[h]
+                    t0 = _exp(s)
+                    t1 = _log1p(t0)
+                    t2 = t0 + 1.0
+                    t3 = t0/t1
+                    t4 = (s < -18.0)
+                    t5 = (s < 36.0)
+                    b0 = -(1.0 / 2.0)*t0 + s
+                    b1 = _log(t1)
+                    b2 = _log(s)
+                    b3 = 1.0 - (1.0 / 2.0)*t0
+                    b4 = t3/t2
+                    b5 = (1.0 / (s))
+                    b6 = -(3.0 / 2.0)*t0 + ((1.0 / 4.0))*_exp(2.0*s) + 1.0
+                    b7 = t3/((t2) * (t2))
+                    score[h, i] = ((b0) if t4 else (b1) if t5 else (b2))
+                    top[i] = max(top[i], score[h, i])
+                    ratio[i] = ((b3) if t4 else (b4) if t5 else (b5))
+                    bend[i] = ((b6) if t4 else (b7) if t5 else (0.0))
+            for h in range(heads):
+                for i in range(size):
+                    score[h, i] = _exp(score[h, i] - top[i])
+                    total[i] += score[h, i]
+            for h in range(heads):
+                ratio = first[h, base : base + size]
+                bend = second[h, base : base + size]
+                for i in range(size):
+                    share = score[h, i] / total[i]
+                    ratio[i] *= share
+                    bend[i] *= share
+            rate = y[c, base : base + size]
             for i in range(size):
-                score[h, i] = _exp(score[h, i] - top[i])
-                total[i] += score[h, i]
-        for h in range(heads):
-            ratio = first[h, base : base + size]
-            bend = second[h, base : base + size]
-            for i in range(size):
-                share = score[h, i] / total[i]
-                ratio[i] *= share
-                bend[i] *= share
-        rate = y[base : base + size]
-        for i in range(size):
-            rate[i] = top[i] + _log(total[i])
+                rate[i] = top[i] + _log(total[i])

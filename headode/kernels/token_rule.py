@@ -1,0 +1,290 @@
+"""Nodes for a token's fields: tensor products of line rules, the common motion of heads taken out.
+
+See ``headode.expectation.common_mode`` for the idea and ``headode.expectation.gaussian_rule`` for
+the tolerances.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headode._checks import Array
+from headode.kernels._compile import compiled
+
+# A race's survival probability, as a function of a log-rate, is analytic and bounded in the strip
+# |Im| < π/2; Gauss-Hermite rules see half a unit less.
+_STRIP, _HERMITE_RADIUS = math.pi / 2, 1.5
+# Reaches up to which a few Gauss-Hermite nodes beat the trapezoidal rule, and the most of them.
+_WEAK, _MOST_HERMITE = 0.25, 11
+# Fraction of the tolerance that dropped nodes may weigh together, and halvings of the range of
+# logarithms of weights in which the largest one to be dropped is looked for.
+_DROPPED, _HALVINGS = 0.1, 20
+# The most values of a common motion between which is interpolated.
+_MOST_CHANNELS = 12
+
+
+def _hermite_table() -> Array:
+    """(2, counts, nodes): nodes and weights of Gauss-Hermite rules for a standard normal."""
+    table = np.zeros((2, _MOST_HERMITE + 1, _MOST_HERMITE))
+    for count in range(1, _MOST_HERMITE + 1):
+        z, w = np.polynomial.hermite_e.hermegauss(count)
+        table[0, count, :count], table[1, count, :count] = z, w / w.sum()
+    return table
+
+
+_HERMITE = _hermite_table()
+
+
+@compiled
+def _hermite_count(reach: float, tolerance: float) -> int:
+    """Number of Gauss-Hermite nodes for a small reach, 0 for a larger one."""
+    if reach < _WEAK:
+        ratio, term = (reach / _HERMITE_RADIUS) ** 2, 1.0
+        for count in range(1, _MOST_HERMITE + 1):
+            term *= count * ratio
+            if term < tolerance:
+                return count
+    return 0
+
+
+@compiled
+def _trapezoid(reach: float, tolerance: float, tokens: int) -> tuple[float, int]:
+    """Step of the trapezoidal rule, and the number of steps on each side."""
+    digits = math.log(1.0 / tolerance)
+    # The error e^{−2πs/h} of the strip s = STRIP/reach, and e^{−2π²/h²} of the Gaussian itself.
+    step = math.pi * math.sqrt(2.0 / digits)
+    if reach > 0.0:
+        step = min(step, 2.0 * math.pi * _STRIP / (reach * digits))
+    return step, math.ceil(math.sqrt(2.0 * digits + math.log(tokens)) / step)
+
+
+@compiled
+def line_size(reach: float, tolerance: float, tokens: int) -> int:
+    """The number of nodes of :func:`line_rule`."""
+    count = _hermite_count(reach, tolerance)
+    return count if count else 2 * _trapezoid(reach, tolerance, tokens)[1] + 1
+
+
+@compiled
+def line_rule(reach: float, tolerance: float, tokens: int) -> Array:
+    """(2, n): nodes and weights for a standard normal z, to integrate functions of ``reach · z``.
+
+    They go so far out that √tokens times what is beyond is negligible.
+    """
+    count = _hermite_count(reach, tolerance)
+    if count:
+        return _HERMITE[:, count, :count].copy()
+    step, half = _trapezoid(reach, tolerance, tokens)
+    rule, total = np.empty((2, 2 * half + 1)), 0.0
+    for i in range(rule.shape[1]):
+        rule[0, i] = (i - half) * step
+        rule[1, i] = math.exp(-0.5 * rule[0, i] ** 2)
+        total += rule[1, i]
+    for i in range(rule.shape[1]):
+        rule[1, i] /= total
+    return rule
+
+
+@compiled
+def tensor_rule(
+    deviations: Array,
+    directions: Array,
+    reaches: Array,
+    tolerance: float,
+    limit: int,
+    tokens: int,
+) -> tuple[Array, Array]:
+    """Nodes (H, N) and weights (N,) of a tensor-product rule; none if they are above ``limit``.
+
+    The rule along a component is Gauss-Hermite for a small reach and trapezoidal, which converges
+    geometrically, else.
+
+    Args:
+        deviations: (n,) standard deviations of the components.
+        directions: (H, n) of the components.
+        reaches: (n,) standard deviations of what an integrand sees of them; they set the steps.
+        tolerance: target absolute error.
+        limit: largest number of nodes.
+        tokens: L; so many of them reach further out.
+    """
+    heads = directions.shape[0]
+    nodes, weights = np.zeros((heads, 1)), np.ones(1)
+    for component in range(deviations.size):
+        count, size = weights.size, line_size(reaches[component], tolerance, tokens)
+        if count * size > limit:
+            return np.zeros((heads, 0)), np.zeros(0)
+        line = line_rule(reaches[component], tolerance, tokens)
+        more, heavier = np.empty((heads, count * size)), np.empty(count * size)
+        for a in range(count):
+            for b in range(size):
+                heavier[a * size + b] = weights[a] * line[1, b]
+        for h in range(heads):
+            along = deviations[component] * directions[h, component]
+            for a in range(count):
+                for b in range(size):
+                    more[h, a * size + b] = nodes[h, a] + along * line[0, b]
+        nodes, weights = more, heavier
+    return nodes, weights
+
+
+@compiled
+def _lightest(weights: Array, negligible: float) -> float:
+    """A weight below which all nodes together weigh less than this, and not much less."""
+    low, high = np.inf, 0.0
+    for i in range(weights.size):
+        low, high = min(low, weights[i]), max(high, weights[i])
+    # What may be dropped is below a cut; equal weights are dropped together.
+    cut, least, most = 0.0, math.log(max(low, 1e-300)), math.log(high)
+    for _ in range(_HALVINGS):
+        middle = math.exp(0.5 * (least + most))
+        total = 0.0
+        for i in range(weights.size):
+            total += weights[i] if weights[i] < middle else 0.0
+        if total < negligible:
+            cut, least = middle, math.log(middle)
+        else:
+            most = math.log(middle)
+    return cut
+
+
+@compiled
+def _pruned(
+    nodes: Array, weights: Array, tolerance: float, tokens: int, lanes: int
+) -> tuple[Array, Array]:
+    """Without the nodes whose weights together are negligible at a tolerance, √tokens times.
+
+    Filled with copies of weight zero to a multiple of ``lanes`` nodes.
+    """
+    cut = _lightest(weights, _DROPPED * tolerance / math.sqrt(tokens))
+    count = 0
+    for i in range(weights.size):
+        count += weights[i] >= cut
+    size = -(-count // lanes) * lanes
+    kept, heavy = np.empty((nodes.shape[0], size)), np.zeros(size)
+    at = 0
+    for i in range(weights.size):
+        if weights[i] >= cut:
+            heavy[at] = weights[i]
+            for h in range(nodes.shape[0]):
+                kept[h, at] = nodes[h, i]
+            at += 1
+    for h in range(nodes.shape[0]):
+        for i in range(count, size):
+            kept[h, i] = kept[h, count - 1]
+    return kept, heavy
+
+
+@compiled
+def _channels(deviation: float, rest: float, tolerance: float) -> int:
+    """How many values of ζ the dependence on e ζ takes, e at most ``rest`` in size.
+
+    Of e^{i k e ζ}, interpolated at the zeros of He_n, the terms (i k e)^m/m! He_m(ζ) with m ≥ n are
+    missing, about; their averages with e^{i k α ζ} are (k e)^m (k α)^m e^{−k²α²/2}/m!. A clock's
+    functions have frequencies k of weight |Γ(2 + ik)|, and Laplace's method does the integral over
+    k. Without those weights the terms go as (2e/α)^m: from α/2 on no number of values suffices.
+    """
+    if rest == 0.0:
+        return 1
+    if rest >= 0.5 * deviation:
+        return _MOST_CHANNELS + 1
+    variance, error, enough = deviation**2, 0.0, _MOST_CHANNELS + 1
+    for m in range(2 * _MOST_CHANNELS - 1, 0, -1):
+        k = 4.0 * m / (math.pi / 2 + math.sqrt(math.pi**2 / 4 + 8.0 * m * variance))
+        term = m * math.log(k * k * deviation * rest) - math.lgamma(m + 1.0)
+        term -= 0.5 * k * k * variance + 0.5 * math.pi * k
+        weight = 2.0 * math.sqrt(k * (1.0 + k * k) / (2.0 * m / (k * k) + variance))
+        error += weight * math.exp(term)
+        if m <= _MOST_CHANNELS and error < tolerance:
+            enough = m
+    return enough
+
+
+@compiled
+def _splits(covariance: Array, tolerance: float) -> tuple[Array, Array, NDArray[np.int64], Array]:
+    """Ways to take out a common mode, the first one not to: α, e, numbers of values of ζ, and what
+    covariances remain.
+
+    Those for w in the span of the r strongest directions of the fields, r = 1, 2, …
+    """
+    heads = covariance.shape[0]
+    deviations, rests = np.zeros(heads + 1), np.zeros((heads + 1, heads))
+    channels, remaining = np.ones(heads + 1, dtype=np.int64), np.empty((heads + 1, heads, heads))
+    values, vectors = np.linalg.eigh(covariance)
+    smallest = heads * np.finfo(np.float64).eps * values[heads - 1]
+    nearest, precision, count = np.zeros(heads), 0.0, 1
+    for h in range(heads):
+        for k in range(heads):
+            remaining[0, h, k] = covariance[h, k]
+    for r in range(heads - 1, -1, -1):
+        if values[r] <= smallest:
+            break
+        along = 0.0
+        for h in range(heads):
+            along += vectors[h, r]
+        precision += along * along / values[r]
+        for h in range(heads):
+            nearest[h] += along * vectors[h, r]
+        if precision == 0.0:
+            continue
+        deviation, furthest = 1.0 / math.sqrt(precision), 0.0
+        for h in range(heads):
+            rests[count, h] = deviation * (nearest[h] - 1.0)
+            furthest = max(furthest, abs(rests[count, h]))
+        if furthest < np.finfo(np.float64).eps * heads * deviation:
+            furthest = 0.0
+            for h in range(heads):
+                rests[count, h] = 0.0
+        deviations[count] = deviation
+        channels[count] = _channels(deviation, furthest, tolerance)
+        for h in range(heads):
+            for k in range(heads):
+                common = deviation * nearest[h] * (deviation * nearest[k])
+                remaining[count, h, k] = covariance[h, k] - common
+        count += channels[count] <= _MOST_CHANNELS
+    return deviations[:count], rests[:count], channels[:count], remaining[:count]
+
+
+@compiled
+def token_rule(
+    covariance: Array, tolerance: float, limit: int, shifts: bool, tokens: int, lanes: int
+) -> tuple[float, Array, int, Array, Array]:
+    """The cheapest rule among the ways to take out a common mode, or not to.
+
+    Args:
+        covariance: (H, H) of the fields.
+        tolerance: target absolute error of expectations of a clock's functions.
+        limit: largest number of nodes.
+        shifts: whether scores are exponential, so that common motion is a shift.
+        tokens: L; so many of them reach further out.
+        lanes: of which the number of nodes is a multiple.
+
+    Returns:
+        α, e (H,), the number of values of ζ, and nodes (H, N) and weights (N,) of what remains; no
+        nodes if they are above ``limit``.
+    """
+    heads = covariance.shape[0]
+    deviations, rests, channels, remaining = _splits(covariance, tolerance)
+    best, fewest = 0, np.inf
+    spread, reaches, directions = np.empty(heads), np.empty(heads), np.empty((heads, heads))
+    for split in range(deviations.size if shifts else 1):
+        values, vectors = np.linalg.eigh(remaining[split])
+        size, each, reach = float(channels[split]), np.empty(heads), np.empty(heads)
+        for r in range(heads):
+            each[r], furthest = math.sqrt(max(values[r], 0.0)), 0.0
+            for h in range(heads):
+                furthest = max(furthest, abs(vectors[h, r]))
+            reach[r] = each[r] * furthest
+            size *= line_size(reach[r], tolerance, tokens)
+        if size < fewest:
+            best, fewest, spread, reaches = split, size, each, reach
+            for h in range(heads):
+                for r in range(heads):
+                    directions[h, r] = vectors[h, r]
+    count = channels[best]
+    nodes, weights = tensor_rule(spread, directions, reaches, tolerance, limit // count, tokens)
+    if weights.size:
+        nodes, weights = _pruned(nodes, weights, tolerance, tokens, lanes)
+    return deviations[best], rests[best].copy(), count, nodes, weights
