@@ -28,6 +28,9 @@ LINEAR = 0.05
 SOON = 0.5
 # Of the integrator; dates follow to about four digits.
 RTOL, ATOL = 1e-4, 1e-7
+# The absolute tolerance of differences is a fraction of their size. When they have grown so many
+# times it is taken anew: against the old one, roundoff alone would make the integrator crawl.
+GROWN = 1e6
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,7 +106,10 @@ class _Follower:
         return Course(np.array(self._times), M, dM)
 
     def stage(self, start: float, until: float) -> float:
-        """Integrate until the differences along a feature cease to be linear; returns that time."""
+        """Integrate until the differences along a feature cease to be linear, or have grown a lot.
+
+        Returns that time.
+        """
         import scipy.integrate
 
         rates = DifferencesFlow(self._flow, self._background)
@@ -117,11 +123,13 @@ class _Follower:
             atol=np.repeat([ATOL, RTOL * largest or ATOL], self._size),
         )
         both, end, over = self._both, start, self._excess(self._both) >= 0
-        while solver.status == "running" and not over and not self.done:
+        grown = False
+        while solver.status == "running" and not over and not grown and not self.done:
             message = solver.step()
             if solver.status == "failed":
                 raise NumericalFailure(f"the prediction failed at time {solver.t:.6g} ({message})")
             both, end, over = solver.y, float(solver.t), self._excess(solver.y) >= 0
+            grown = float(np.abs(both[self._size :]).max()) > GROWN * largest > 0.0
             if over:
                 path = solver.dense_output()
                 end = _root(lambda t, path=path: self._excess(path(t)), solver.t_old, end)  # type: ignore[misc]

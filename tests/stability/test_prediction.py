@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import xarray as xr
 from staged_model import KAPPA, alike, staged
 
 import headode as ho
+from headode.stability.flow import Flow
 
 # What is promised; measured are 0.4 % at the first and 0.2 % at the second split.
 PROMISED = 0.05
@@ -75,6 +78,30 @@ def test_smaller_differences_wait_longer_at_the_rate_of_the_fixed_point() -> Non
     assert float(early["specialization_time"]) < float(early["fixed_point_time"])
     assert float(early["alignment"]) < float(late["alignment"]) < float(later["alignment"]) < 1.0
     assert float(late["growth"]) == pytest.approx(np.log(0.1 * 1.2 / 1e-12))
+
+
+def test_roundoff_does_not_slow_down_what_grows_from_tiny_differences(monkeypatch) -> None:
+    """Against the tolerance of the differences at the start it would be large at the end."""
+    calls, noise, terms = 0, np.random.default_rng(0), Flow.terms
+
+    def with_roundoff(flow: Flow, vector: np.ndarray) -> ho.ExpectedUpdate:
+        nonlocal calls
+        calls += 1
+        found = terms(flow, vector)
+        return replace(found, G=found.G + 1e-16 * noise.standard_normal(found.G.shape))
+
+    monkeypatch.setattr(Flow, "terms", with_roundoff)
+    model = staged(heads=2, signal=ho.Signal.sign_flips([2.0, 0.0], [0.0, 1.2]))
+    fixed_point = alike(model)
+    needed = []
+    for size in (1e-4, 1e-20):
+        calls = 0
+        state = ho.OrderParameters([[0.0, size], [0.0, -size]], np.zeros((2, 2)))
+        found = ho.predict_specialization(model, state, time=1e4, fixed_point=fixed_point)
+        assert found["specialization_time"].notnull().sel(feature=2)
+        needed.append(calls)
+    # It waits six times as long; measured are three times as many, and hundreds with one tolerance.
+    assert needed[1] < 10 * needed[0]
 
 
 def test_heads_without_differences_never_split() -> None:
