@@ -30,5 +30,8 @@ def test_compiling_and_loading_give_the_same_bits(tmp_path):
         subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout
         for _ in range(2)
     )
-    assert any(tmp_path.rglob("*.nbc"))
     assert compiled == loaded
+    kernels = {path.name: path.read_bytes() for path in tmp_path.rglob("*.nbc")}
+    assert kernels
+    # An array assigned to a slice: the text of its error takes seconds to compile in each kernel.
+    assert not [name for name, code in kernels.items() if b"raise_with_shape_context" in code]
