@@ -8,22 +8,27 @@ from typing import TYPE_CHECKING
 import typer
 
 from headode.cli.exits import Status, complain
+from headode.errors import ArgumentError
 
 if TYPE_CHECKING:
     import xarray as xr
 
 
-def check_figure(path: Path, *, force: bool) -> Path:
+def check_figure(path: Path, *, force: bool, option: str = "--plot") -> Path:
     """Return the path if a figure may be written there; called before anything is computed.
 
     Raises:
-        ArgumentError: for an unknown format, a file that exists (unless ``force``) or a folder that
-            does not.
+        ArgumentError: naming the option, for an unknown format, a file that exists (unless
+            ``force``) or a folder that does not.
     """
     from headode.cli.saving import check_file
     from headode.plotting.save import check_figure_path
 
-    return check_file(check_figure_path(path), force=force)
+    try:
+        check_figure_path(path)
+    except ArgumentError as error:
+        raise ArgumentError(option, error.requirement, error.value) from None
+    return check_file(path, force=force, option=option)
 
 
 def draw(result: xr.Dataset | Path, path: Path, *, force: bool) -> None:

@@ -78,7 +78,7 @@ def phase_diagram(
             return
         target = _check_target(output or Path(f"{config.stem}.zarr"), resume=resume, force=force)
         figure = None if plot is None else check_figure(plot, force=force)
-        picture = None if live is None else check_figure(live, force=True)
+        picture = None if live is None else check_figure(live, force=True, option="--live")
         session.note(f"sweeping {config}; the result will be {target}")
         command = ["headode", "phase-diagram", str(config), "-o", str(target), "--resume"]
         with _store_explained(target, shlex.join(command)):

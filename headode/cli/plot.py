@@ -33,6 +33,7 @@ def plot(
     with exit_statuses(session):
         from headode.cli.figures import check_figure, draw
 
-        figure = check_figure(output or Path(f"{file.stem}.png"), force=force)
+        target = output or Path(f"{file.stem}.png")
+        figure = check_figure(target, force=force, option="--output")
         draw(file, figure, force=force)
         session.say(f"Figure: {figure}")

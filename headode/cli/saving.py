@@ -20,16 +20,19 @@ if TYPE_CHECKING:
 Save = Callable[[Path], object]
 
 
-def check_file(path: Path, *, force: bool) -> Path:
+def check_file(path: Path, *, force: bool, option: str = "--output") -> Path:
     """Return the path if a result may be written there; called before anything is computed.
 
     Raises:
-        ArgumentError: if it is a folder, exists (unless ``force``), or its folder does not exist or
-            cannot be written.
+        ArgumentError: naming the option, if it is a folder, exists (unless ``force``), or its
+            folder does not exist or cannot be written.
     """
     if path.is_dir():
-        raise ArgumentError("output", "be a file, not a folder", str(path))
-    return check_writable(path, force=force)
+        raise ArgumentError(option, "be a file, not a folder", str(path))
+    try:
+        return check_writable(path, force=force)
+    except ArgumentError as error:
+        raise ArgumentError(option, error.requirement, error.value) from None
 
 
 def save_result(save: Save, target: Path) -> Path:

@@ -11,12 +11,18 @@ if TYPE_CHECKING:
 # Larger overlap matrices are cut off in a table; the file has all of it.
 MOST_HEADS = 16
 MOST_FEATURES = 8
+# Characters; longer lines are cut off.
+LONGEST_LINE = 10_000
 
 Row = tuple[str, ...]
 
 
 def print_table(title: str, rows: Sequence[Row], header: Row | None = None) -> None:
-    """Print rows of text under a title, with the names of the columns if these are given."""
+    """Print rows of text under a title, with the names of the columns if these are given.
+
+    Lines are as long as they must be: cut off at the width of a terminal, 1824 may read 182.
+    """
+    import typer
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
@@ -29,10 +35,14 @@ def print_table(title: str, rows: Sequence[Row], header: Row | None = None) -> N
         min_width=len(title),
     )
     for name in header or ("",) * len(rows[0]):
-        table.add_column(name, no_wrap=True, overflow="ignore")
+        table.add_column(name, no_wrap=True)
     for row in rows:
         table.add_row(*row)
-    Console(highlight=False).print(table)
+    console = Console(width=LONGEST_LINE, color_system=None, highlight=False)
+    with console.capture() as capture:
+        console.print(table)
+    for line in capture.get().splitlines():
+        typer.echo(line.rstrip())
 
 
 def overlap_rows(M: Array) -> list[tuple[str, str]]:
