@@ -45,7 +45,7 @@ def _splits(reading: xr.Dataset) -> list[tuple[str, str]]:
         if "run" in reading.dims:
             detail = f" (median; {split[:, f].sum()} of {runs} runs)"
         else:
-            detail = f", heads {_count(reading['side'].values[:, f])}"
+            detail = f", heads finally {_count(reading['side'].values[:, f])}"
         rows.append((f"feature {f + 1} splits", f"t = {_number(dates[f])}{detail}"))
     if not rows:
         return [("splits", "none")]
