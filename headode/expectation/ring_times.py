@@ -32,7 +32,7 @@ from headode.kernels.two_clocks import overlap_pairs
 LAW, UNSEEN, TAIL = 0.02, 0.01, 0.01
 # Entries of the series of two heads, times the points of the grid, in all pairs: above, a second
 # thread pays; and, for a single pair, some seconds. Points of the grid of a pair: half a gigabyte.
-PARALLEL_WORK, LARGEST_WORK, LARGEST_GRID = 200_000, 1 << 32, 1 << 23
+PARALLEL_WORK, LARGEST_WORK, LARGEST_GRID = 100_000, 1 << 32, 1 << 23
 # Products of matrices of series up to this long are too small for the library to use threads.
 SMALL_PRODUCTS = 30
 
