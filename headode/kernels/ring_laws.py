@@ -35,7 +35,7 @@ _STIRLING = (1 / 12, -1 / 360, 1 / 1260, -1 / 1680, 1 / 1188, -691 / 360360)
 _SHIFT = 9
 # Tilts that are tried, as fractions of the largest one that a head takes; and the largest
 # logarithms of what a tilt may make of the latest times that matter, and of those of the window.
-_TILTS = (0.15, 0.35, 0.55, 0.75, 1.0)
+_TILTS = (0.15, 0.35, 0.55, 0.75, 0.9, 1.0)
 _LARGEST_TILT, _LARGEST_GROWTH, _LARGEST_LATE_GROWTH = 0.5, 2.0, 8.0
 # Digits, beyond those for the number of tokens, at the window's end: there n^{L−1} need only be
 # small.
