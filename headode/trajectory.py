@@ -157,7 +157,9 @@ def state_at(dataset: xr.Dataset, index: int = -1) -> OrderParameters:
     return OrderParameters(**parts)
 
 
-def check_writable(path: str | os.PathLike[str], *, force: bool = False) -> Path:
+def check_writable(
+    path: str | os.PathLike[str], *, force: bool = False, argument: str = "output"
+) -> Path:
     """Return the path if a result may be written there; called before anything is computed.
 
     Raises:
@@ -166,11 +168,11 @@ def check_writable(path: str | os.PathLike[str], *, force: bool = False) -> Path
     """
     target = Path(path)
     if target.exists() and not force:
-        raise ArgumentError("output", "not exist yet (use --force to overwrite it)", str(target))
+        raise ArgumentError(argument, "not exist yet (use --force to overwrite it)", str(target))
     if not target.parent.is_dir():
-        raise ArgumentError("output", "be in an existing folder", str(target))
+        raise ArgumentError(argument, "be in an existing folder", str(target))
     if not os.access(target.parent, os.W_OK | os.X_OK):
-        raise ArgumentError("output", "be in a folder that can be written", str(target))
+        raise ArgumentError(argument, "be in a folder that can be written", str(target))
     return target
 
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import typer
 
 from headode.cli.exits import Status, complain
-from headode.errors import ArgumentError
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -24,11 +23,7 @@ def check_figure(path: Path, *, force: bool, option: str = "--plot") -> Path:
     from headode.cli.saving import check_file
     from headode.plotting.save import check_figure_path
 
-    try:
-        check_figure_path(path)
-    except ArgumentError as error:
-        raise ArgumentError(option, error.requirement, error.value) from None
-    return check_file(path, force=force, option=option)
+    return check_file(check_figure_path(path, argument=option), force=force, option=option)
 
 
 def draw(result: xr.Dataset | Path, path: Path, *, force: bool) -> None:

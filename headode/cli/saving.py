@@ -29,10 +29,7 @@ def check_file(path: Path, *, force: bool, option: str = "--output") -> Path:
     """
     if path.is_dir():
         raise ArgumentError(option, "be a file, not a folder", str(path))
-    try:
-        return check_writable(path, force=force)
-    except ArgumentError as error:
-        raise ArgumentError(option, error.requirement, error.value) from None
+    return check_writable(path, force=force, argument=option)
 
 
 def save_result(save: Save, target: Path) -> Path:

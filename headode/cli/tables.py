@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import typer
+
 if TYPE_CHECKING:
     from headode._checks import Array
 
@@ -22,7 +24,6 @@ def print_table(title: str, rows: Sequence[Row], header: Row | None = None) -> N
 
     Lines are as long as they must be: cut off at the width of a terminal, 1824 may read 182.
     """
-    import typer
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table

@@ -66,9 +66,7 @@ def run_race(
         null: ν.
         alpha: α₁, α₂.
     """
-    coefficients = np.empty((2, 3, clock.points))
-    given = _rung(laws, clock.functions, laws.lattice.stride, clock.points), clock.weights(null)
-    marked, squared = race_sums(*given, probabilities, length, alpha, coefficients)
+    marked, squared, coefficients = _sums(laws, clock, probabilities, length, null, alpha)
     potentials = []
     for index, mass in enumerate(laws.mass):
         potential = np.zeros((len(mass), 2, mass.shape[1]))
@@ -82,10 +80,22 @@ def win_probabilities(
     laws: LogRates, clock: Clock, probabilities: Array, length: int, null: float
 ) -> tuple[float, float]:
     """E p_ε and E Σ_l p_l² alone; see :func:`run_race`."""
-    given = _rung(laws, clock.functions, laws.lattice.stride, clock.points), clock.weights(null)
+    return _sums(laws, clock, probabilities, length, null, (0.0, 0.0))[:2]
+
+
+def _sums(
+    laws: LogRates,
+    clock: Clock,
+    probabilities: Array,
+    length: int,
+    null: float,
+    alpha: tuple[float, float],
+) -> tuple[float, float, Array]:
+    """E p_ε, E Σ_l p_l², and the coefficients of Ψ' (see the kernel)."""
+    rung = _rung(laws, clock.functions, laws.lattice.stride, clock.points)
     coefficients = np.empty((2, 3, clock.points))
-    marked, squared = race_sums(*given, probabilities, length, (0.0, 0.0), coefficients)
-    return marked, squared
+    sums = race_sums(rung, clock.weights(null), probabilities, length, alpha, coefficients)
+    return *sums, coefficients
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from headode._checks import Array
-from headode.expectation.gaussian_rule import GaussianRule, hermite_nodes
+from headode.expectation.gaussian_rule import GaussianRule
 from headode.kernels.lattice import LANES
-from headode.kernels.token_rule import token_rule
+from headode.kernels.token_rule import hermite_nodes, padded, token_rule
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,8 @@ class TokenRule:
     @classmethod
     def plain(cls, fields: GaussianRule) -> TokenRule:
         """Nothing taken out."""
-        return cls(0.0, np.zeros(len(fields.nodes)), np.zeros(1), fields.padded(LANES))
+        filled = GaussianRule(*padded(fields.nodes, fields.weights, LANES))
+        return cls(0.0, np.zeros(len(fields.nodes)), np.zeros(1), filled)
 
     @classmethod
     def cheapest(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TypeVar
 
 import numpy as np
@@ -86,17 +85,3 @@ class GaussianRule:
         directions = np.ascontiguousarray(directions)
         nodes, weights = tensor_rule(deviations, directions, reaches, tolerance, limit, 1)
         return cls.within(nodes, weights, limit)
-
-    def padded(self, lanes: int) -> GaussianRule:
-        """Filled with copies of weight zero to a multiple of ``lanes`` nodes."""
-        missing = -self.weights.size % lanes
-        copies = np.repeat(self.nodes[:, -1:], missing, axis=1)
-        nodes = np.concatenate([self.nodes, copies], axis=1)
-        return GaussianRule(nodes, np.concatenate([self.weights, np.zeros(missing)]))
-
-
-@lru_cache(maxsize=64)
-def hermite_nodes(count: int) -> tuple[Array, Array]:
-    """Gauss-Hermite nodes and weights for a standard normal."""
-    z, w = np.polynomial.hermite_e.hermegauss(count)
-    return np.asarray(z, dtype=float), np.asarray(w) / float(w.sum())

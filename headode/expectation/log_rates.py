@@ -11,11 +11,10 @@ import numpy as np
 
 from headode._checks import Array
 from headode.expectation.common_mode import TokenRule
-from headode.expectation.gaussian_rule import hermite_nodes
 from headode.expectation.threads import run_all
 from headode.kernels.lattice import BEFORE, LANES, WIDTH, collect, deposit, lagrange, smooth
 from headode.kernels.load import Kernel
-from headode.kernels.token_rule import line_size
+from headode.kernels.token_rule import hermite_nodes, line_size
 
 # Of the lattice at a tolerance of 1e-10; WIDTH points interpolate with that power of it.
 STEP, STEP_TOLERANCE = 0.1, 1e-10

@@ -7,6 +7,7 @@ the tolerances.
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,12 +27,18 @@ _DROPPED, _HALVINGS = 0.1, 20
 _MOST_CHANNELS = 12
 
 
+@lru_cache(maxsize=64)
+def hermite_nodes(count: int) -> tuple[Array, Array]:
+    """Gauss-Hermite nodes and weights for a standard normal."""
+    z, w = np.polynomial.hermite_e.hermegauss(count)
+    return np.asarray(z, dtype=float), np.asarray(w) / float(w.sum())
+
+
 def _hermite_table() -> Array:
-    """(2, counts, nodes): nodes and weights of Gauss-Hermite rules for a standard normal."""
+    """(2, counts, nodes): :func:`hermite_nodes` for each number of them."""
     table = np.zeros((2, _MOST_HERMITE + 1, _MOST_HERMITE))
     for count in range(1, _MOST_HERMITE + 1):
-        z, w = np.polynomial.hermite_e.hermegauss(count)
-        table[0, count, :count], table[1, count, :count] = z, w / w.sum()
+        table[:, count, :count] = hermite_nodes(count)
     return table
 
 
@@ -151,19 +158,28 @@ def _lightest(weights: Array, negligible: float) -> float:
 
 
 @compiled
-def _pruned(
-    nodes: Array, weights: Array, tolerance: float, tokens: int, lanes: int
-) -> tuple[Array, Array]:
-    """Without the nodes whose weights together are negligible at a tolerance, √tokens times.
+def padded(nodes: Array, weights: Array, lanes: int) -> tuple[Array, Array]:
+    """Nodes (H, N) and weights (N,), filled with copies of weight zero to a multiple of lanes."""
+    count = weights.size
+    size = -(-count // lanes) * lanes
+    more, heavier = np.empty((nodes.shape[0], size)), np.zeros(size)
+    for i in range(size):
+        at = min(i, count - 1)
+        if i < count:
+            heavier[i] = weights[i]
+        for h in range(nodes.shape[0]):
+            more[h, i] = nodes[h, at]
+    return more, heavier
 
-    Filled with copies of weight zero to a multiple of ``lanes`` nodes.
-    """
+
+@compiled
+def _pruned(nodes: Array, weights: Array, tolerance: float, tokens: int) -> tuple[Array, Array]:
+    """Without the nodes whose weights together are negligible at a tolerance, √tokens times."""
     cut = _lightest(weights, _DROPPED * tolerance / math.sqrt(tokens))
     count = 0
     for i in range(weights.size):
         count += weights[i] >= cut
-    size = -(-count // lanes) * lanes
-    kept, heavy = np.empty((nodes.shape[0], size)), np.zeros(size)
+    kept, heavy = np.empty((nodes.shape[0], count)), np.empty(count)
     at = 0
     for i in range(weights.size):
         if weights[i] >= cut:
@@ -171,9 +187,6 @@ def _pruned(
             for h in range(nodes.shape[0]):
                 kept[h, at] = nodes[h, i]
             at += 1
-    for h in range(nodes.shape[0]):
-        for i in range(count, size):
-            kept[h, i] = kept[h, count - 1]
     return kept, heavy
 
 
@@ -286,5 +299,6 @@ def token_rule(
     count = channels[best]
     nodes, weights = tensor_rule(spread, directions, reaches, tolerance, limit // count, tokens)
     if weights.size:
-        nodes, weights = _pruned(nodes, weights, tolerance, tokens, lanes)
+        nodes, weights = _pruned(nodes, weights, tolerance, tokens)
+        nodes, weights = padded(nodes, weights, lanes)
     return deviations[best], rests[best].copy(), count, nodes, weights

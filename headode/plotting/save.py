@@ -39,7 +39,7 @@ def save_figure(figure: Figure, path: str | os.PathLike[str], *, force: bool = F
     return target
 
 
-def check_figure_path(path: str | os.PathLike[str]) -> Path:
+def check_figure_path(path: str | os.PathLike[str], *, argument: str = "output") -> Path:
     """Return the path if its suffix is that of a format; to be called before any computation.
 
     Raises:
@@ -48,5 +48,5 @@ def check_figure_path(path: str | os.PathLike[str]) -> Path:
     target = Path(path)
     if target.suffix.lower() not in FORMATS:
         options = one_of(FORMATS, target.suffix.lower()).removeprefix("be ")
-        raise ArgumentError("output", f"end in {options}", str(target))
+        raise ArgumentError(argument, f"end in {options}", str(target))
     return target
