@@ -17,7 +17,7 @@ import numpy as np
 from headode._checks import Array
 from headode.expectation.gaussian_rule import GaussianRule
 from headode.kernels.lattice import LANES
-from headode.kernels.token_rule import hermite_nodes, padded, token_rule
+from headode.kernels.token_rule import hermite_nodes, token_rule
 
 
 @dataclass(frozen=True)
@@ -39,8 +39,7 @@ class TokenRule:
     @classmethod
     def plain(cls, fields: GaussianRule) -> TokenRule:
         """Nothing taken out."""
-        filled = GaussianRule(*padded(fields.nodes, fields.weights, LANES))
-        return cls(0.0, np.zeros(len(fields.nodes)), np.zeros(1), filled)
+        return cls(0.0, np.zeros(len(fields.nodes)), np.zeros(1), fields)
 
     @classmethod
     def cheapest(

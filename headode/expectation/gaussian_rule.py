@@ -10,6 +10,7 @@ import numpy as np
 
 from headode._checks import Array
 from headode.errors import NumericalFailure
+from headode.kernels.lattice import LANES
 from headode.kernels.token_rule import tensor_rule
 
 T = TypeVar("T")
@@ -39,7 +40,10 @@ def once_each(covariances: Iterable[Array], make: Callable[[Array], T]) -> list[
 
 @dataclass(frozen=True)
 class GaussianRule:
-    """Nodes (H, N) and weights (N,) of a Gaussian vector with mean zero."""
+    """Nodes (H, N) and weights (N,) of a Gaussian vector with mean zero.
+
+    The number of nodes is a multiple of LANES: the last ones may have weight zero.
+    """
 
     nodes: Array
     weights: Array
@@ -83,5 +87,7 @@ class GaussianRule:
             TooManyNodes: if the rule takes more than ``limit`` nodes.
         """
         directions = np.ascontiguousarray(directions)
-        nodes, weights = tensor_rule(deviations, directions, reaches, tolerance, limit, 1)
+        nodes, weights = tensor_rule(
+            deviations, directions, reaches, tolerance, limit, 1, 0.0, LANES
+        )
         return cls.within(nodes, weights, limit)

@@ -11,7 +11,7 @@ import numpy as np
 
 from headode._checks import Array
 from headode.expectation.common_mode import TokenRule
-from headode.expectation.threads import run_all
+from headode.expectation.threads import run_all, scratch
 from headode.kernels.lattice import BEFORE, LANES, WIDTH, collect, deposit, lagrange, smooth
 from headode.kernels.load import Kernel
 from headode.kernels.token_rule import hermite_nodes, line_size
@@ -175,6 +175,8 @@ class LogRates:
     ) -> LogRates:
         """Evaluate the log-rates at the nodes and put their weights on the lattice.
 
+        They are kept in scratch memory: valid until this thread asks for other laws.
+
         Args:
             law_of: the activation's ``token_law`` kernel.
             means: (laws, H) of the shifted fields.
@@ -183,10 +185,10 @@ class LogRates:
             shifts: whether scores are exponential.
         """
         y, shares = [], []
-        for rule in rules:
+        for s, rule in enumerate(rules):
             channels, (heads, count) = rule.zeta.size, rule.fields.nodes.shape
-            y.append(np.empty((channels, count)))
-            shares.append(np.empty((channels, 1 if shifts else 2, heads, count)))
+            y.append(scratch(("log-rates", s), (channels, count)))
+            shares.append(scratch(("shares", s), (channels, 1 if shifts else 2, heads, count)))
         tasks: list[tuple[Any, ...]] = []
         for s, rule in enumerate(rules):
             given = rule.fields.nodes, rule.rest, rule.zeta, means[s]

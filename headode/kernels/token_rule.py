@@ -103,53 +103,82 @@ def tensor_rule(
     tolerance: float,
     limit: int,
     tokens: int,
+    negligible: float,
+    lanes: int,
 ) -> tuple[Array, Array]:
-    """Nodes (H, N) and weights (N,) of a tensor-product rule; none if they are above ``limit``.
+    """Nodes (H, N) and weights (N,) of a tensor-product rule; none if the product is too large.
 
     The rule along a component is Gauss-Hermite for a small reach and trapezoidal, which converges
     geometrically, else.
 
     Args:
-        deviations: (n,) standard deviations of the components.
+        deviations: (n,) standard deviations of the components, the strongest last.
         directions: (H, n) of the components.
         reaches: (n,) standard deviations of what an integrand sees of them; they set the steps.
         tolerance: target absolute error.
-        limit: largest number of nodes.
+        limit: largest number of nodes of the product.
         tokens: L; so many of them reach further out.
+        negligible: the lightest nodes are left out, as long as they weigh less than this together.
+        lanes: N is filled up to a multiple of it, with nodes of weight zero.
     """
-    heads = directions.shape[0]
+    heads, components = directions.shape
     nodes, weights = np.zeros((heads, 1)), np.ones(1)
-    for component in range(deviations.size):
+    for component in range(components):
         count, size = weights.size, line_size(reaches[component], tolerance, tokens)
         if count * size > limit:
             return np.zeros((heads, 0)), np.zeros(0)
-        line = line_rule(reaches[component], tolerance, tokens)
-        more, heavier = np.empty((heads, count * size)), np.empty(count * size)
-        for a in range(count):
-            for b in range(size):
-                heavier[a * size + b] = weights[a] * line[1, b]
+        line, along = line_rule(reaches[component], tolerance, tokens), np.empty(heads)
         for h in range(heads):
-            along = deviations[component] * directions[h, component]
-            for a in range(count):
-                for b in range(size):
-                    more[h, a * size + b] = nodes[h, a] + along * line[0, b]
-        nodes, weights = more, heavier
+            along[h] = deviations[component] * directions[h, component]
+        # The whole product is never made: it may be three times what is kept of it.
+        last = component == components - 1
+        lightest = _lightest(weights, line[1], negligible) if last and negligible > 0.0 else 0.0
+        nodes, weights = _product(nodes, weights, line, along, lightest, lanes if last else 1)
     return nodes, weights
 
 
 @compiled
-def _lightest(weights: Array, negligible: float) -> float:
-    """A weight below which all nodes together weigh less than this, and not much less."""
+def _product(
+    nodes: Array, weights: Array, line: Array, along: Array, lightest: float, lanes: int
+) -> tuple[Array, Array]:
+    """Nodes and weights times those of a line along (H,), the ones below ``lightest`` left out."""
+    heads, kept = nodes.shape[0], 0
+    for a in range(weights.size):
+        for b in range(line.shape[1]):
+            kept += weights[a] * line[1, b] >= lightest
+    size, at = -(-kept // lanes) * lanes, 0
+    more, heavier = np.empty((heads, size)), np.zeros(size)
+    for a in range(weights.size):
+        for b in range(line.shape[1]):
+            weight = weights[a] * line[1, b]
+            if weight >= lightest:
+                heavier[at] = weight
+                for h in range(heads):
+                    more[h, at] = nodes[h, a] + along[h] * line[0, b]
+                at += 1
+    for i in range(kept, size):
+        for h in range(heads):
+            more[h, i] = more[h, kept - 1]
+    return more, heavier
+
+
+@compiled
+def _lightest(weights: Array, line: Array, negligible: float) -> float:
+    """A weight below which all products together weigh less than this, and not much less."""
+    ordered = np.sort(line)
+    below = np.zeros(line.size + 1)
+    for b in range(line.size):
+        below[b + 1] = below[b] + ordered[b]
     low, high = np.inf, 0.0
-    for i in range(weights.size):
-        low, high = min(low, weights[i]), max(high, weights[i])
+    for a in range(weights.size):
+        low, high = min(low, weights[a]), max(high, weights[a])
     # What may be dropped is below a cut; equal weights are dropped together.
-    cut, least, most = 0.0, math.log(max(low, 1e-300)), math.log(high)
+    cut, least = 0.0, math.log(max(low * ordered[0], 1e-300))
+    most = math.log(high * ordered[line.size - 1])
     for _ in range(_HALVINGS):
-        middle = math.exp(0.5 * (least + most))
-        total = 0.0
-        for i in range(weights.size):
-            total += weights[i] if weights[i] < middle else 0.0
+        middle, total = math.exp(0.5 * (least + most)), 0.0
+        for a in range(weights.size):
+            total += weights[a] * below[_number_below(ordered, weights[a], middle)]
         if total < negligible:
             cut, least = middle, math.log(middle)
         else:
@@ -158,36 +187,16 @@ def _lightest(weights: Array, negligible: float) -> float:
 
 
 @compiled
-def padded(nodes: Array, weights: Array, lanes: int) -> tuple[Array, Array]:
-    """Nodes (H, N) and weights (N,), filled with copies of weight zero to a multiple of lanes."""
-    count = weights.size
-    size = -(-count // lanes) * lanes
-    more, heavier = np.empty((nodes.shape[0], size)), np.zeros(size)
-    for i in range(size):
-        at = min(i, count - 1)
-        if i < count:
-            heavier[i] = weights[i]
-        for h in range(nodes.shape[0]):
-            more[h, i] = nodes[h, at]
-    return more, heavier
-
-
-@compiled
-def _pruned(nodes: Array, weights: Array, tolerance: float, tokens: int) -> tuple[Array, Array]:
-    """Without the nodes whose weights together are negligible at a tolerance, √tokens times."""
-    cut = _lightest(weights, _DROPPED * tolerance / math.sqrt(tokens))
-    count = 0
-    for i in range(weights.size):
-        count += weights[i] >= cut
-    kept, heavy = np.empty((nodes.shape[0], count)), np.empty(count)
-    at = 0
-    for i in range(weights.size):
-        if weights[i] >= cut:
-            heavy[at] = weights[i]
-            for h in range(nodes.shape[0]):
-                kept[h, at] = nodes[h, i]
-            at += 1
-    return kept, heavy
+def _number_below(ordered: Array, factor: float, limit: float) -> int:
+    """How many of the ordered values, times a factor, are below a limit."""
+    low, high = 0, ordered.size
+    while low < high:
+        middle = (low + high) // 2
+        if factor * ordered[middle] < limit:
+            low = middle + 1
+        else:
+            high = middle
+    return low
 
 
 @compiled
@@ -296,9 +305,8 @@ def token_rule(
             for h in range(heads):
                 for r in range(heads):
                     directions[h, r] = vectors[h, r]
-    count = channels[best]
-    nodes, weights = tensor_rule(spread, directions, reaches, tolerance, limit // count, tokens)
-    if weights.size:
-        nodes, weights = _pruned(nodes, weights, tolerance, tokens)
-        nodes, weights = padded(nodes, weights, lanes)
+    count, negligible = channels[best], _DROPPED * tolerance / math.sqrt(tokens)
+    nodes, weights = tensor_rule(
+        spread, directions, reaches, tolerance, limit // count, tokens, negligible, lanes
+    )
     return deviations[best], rests[best].copy(), count, nodes, weights
