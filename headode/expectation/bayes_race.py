@@ -15,9 +15,10 @@ import numpy as np
 from headode._checks import Array
 from headode.expectation.bayes_optimal import log_weight
 from headode.expectation.clock import Clock, win_probabilities
+from headode.expectation.clock_functions import Lattice
 from headode.expectation.common_mode import TokenRule
 from headode.expectation.gaussian_rule import GaussianRule
-from headode.expectation.log_rates import Lattice, LogRates
+from headode.expectation.log_rates import Group, LogRates
 from headode.expectation.threads import single_threaded_blas
 from headode.model import Model
 from headode.signal import Signal
@@ -71,13 +72,17 @@ def _race(signal: Signal, length: int, tolerance: float) -> tuple[float, float]:
         for covariance in covariances
     ]
     y = [
-        log_weight(signal, center + rule.fields.nodes.T)[None]
+        log_weight(signal, center + rule.fields.nodes.T)
         for center, rule in zip(centers, rules, strict=True)
     ]
     # A marked token above this wins all the same; a Gaussian component's rates know no bounds.
     ceiling = float(y[0].max()) + 2 * math.log(length / tolerance)
-    y = [np.minimum(each, ceiling) for each in y]
-    laws = LogRates.holding(rules, y, [], Lattice.of(tolerance))
+    nothing = np.empty((1, 1, 1, 0, 0))
+    groups = [
+        Group(rule, np.array([s]), np.minimum(each, ceiling)[None, None], nothing)
+        for s, (each, rule) in enumerate(zip(y, rules, strict=True))
+    ]
+    laws = LogRates.holding(groups, Lattice.of(tolerance))
     clock = Clock.covering(laws, length, tolerance)
     return win_probabilities(laws, clock, signal.probabilities, length, 0.0)
 

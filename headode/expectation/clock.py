@@ -20,9 +20,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from headode._checks import Array
+from headode.expectation.clock_functions import SLOPES, averaged_functions, clock_times
 from headode.expectation.gaussian_rule import TooManyNodes
-from headode.expectation.log_rates import SLOPES, LogRates, averaged_functions, clock_times
-from headode.kernels.lattice import answer, race_sums, ring
+from headode.expectation.log_rates import LogRates
+from headode.kernels.lattice import answer, race_sums, race_window, ring
 
 # Fraction of the tolerance that each cut-off tail may contribute.
 TAIL = 1e-2
@@ -39,8 +40,8 @@ class Race:
     Attributes:
         marked: E p_ε.
         squared: E Σ_l p_l².
-        potentials: for each law (channels, 2, B): Ψ' and Ψ'' on the lattice of log-rates; the
-            unmarked law's are summed over the L − 1 tokens.
+        potentials: for each group of laws (n, channels, 2, B): Ψ' and Ψ'' on the lattice of
+            log-rates; the unmarked law's are summed over the L − 1 tokens.
     """
 
     marked: float
@@ -67,11 +68,10 @@ def run_race(
         alpha: α₁, α₂.
     """
     marked, squared, coefficients = _sums(laws, clock, probabilities, length, null, alpha)
-    potentials = []
-    for index, mass in enumerate(laws.mass):
-        potential = np.zeros((len(mass), 2, mass.shape[1]))
-        weights = coefficients[min(index, 1)]
-        answer(weights, clock.functions[index], laws.lattice.stride, potential)
+    potentials, steps = [], (clock.offset, laws.lattice.stride)
+    for group, functions in zip(laws.groups, clock.functions, strict=True):
+        potential = np.zeros((*group.y.shape[:2], 2, laws.size))
+        answer(coefficients, functions, *steps, group.laws, potential)
         potentials.append(potential)
     return Race(marked, squared, potentials)
 
@@ -92,7 +92,7 @@ def _sums(
     alpha: tuple[float, float],
 ) -> tuple[float, float, Array]:
     """E p_ε, E Σ_l p_l², and the coefficients of Ψ' (see the kernel)."""
-    rung = _rung(laws, clock.functions, laws.lattice.stride, clock.points)
+    rung = _rung(laws, clock.functions, (clock.offset, laws.lattice.stride), clock.points)
     coefficients = np.empty((2, 3, clock.points))
     sums = race_sums(rung, clock.weights(null), probabilities, length, alpha, coefficients)
     return *sums, coefficients
@@ -107,7 +107,8 @@ class Clock:
         points: their number.
         spacing: of x.
         times: e^x.
-        functions: for each law (channels, powers + 1, n), from x_0 and the first point of y.
+        functions: for each group of laws (channels, powers + 1, n) on the lattice of x + y.
+        offset: where in them x_0 and the first point of y are.
     """
 
     first: int
@@ -115,6 +116,7 @@ class Clock:
     spacing: float
     times: Array
     functions: list[Array]
+    offset: int
 
     @classmethod
     def covering(cls, laws: LogRates, length: int, tolerance: float, powers: int = SLOPES) -> Clock:
@@ -125,23 +127,22 @@ class Clock:
         first = math.floor((math.log(cut / length) - highest) / spacing)
         last = math.ceil((math.log(math.log(length**2 / cut)) + 1.0 - lowest) / spacing)
         looks = -(-(last - first) // LOOK) + 1
-        if looks * LOOK * laws.mass[0].shape[1] > LARGEST_WORK:
+        if looks * LOOK * laws.size > LARGEST_WORK:
             raise TooManyNodes(
                 f"log-rates between {lowest:.3g} and {highest:.3g} are too far apart for the "
                 "factorized method (try method auto)"
             )
-        count = (looks * LOOK + 1) * stride + laws.mass[0].shape[1]
-        functions = _functions(laws, cut / length, first * stride + laws.first, count, powers)
-        missed = _rung(laws, functions, LOOK * stride, looks)[:, 0]
-        begun = np.maximum((length - 1) * missed[0], missed[1:].max(axis=0)) >= cut
-        with np.errstate(divide="ignore"):
-            log_n = np.log(np.maximum(1.0 - missed, 1e-300))
-        over = (length - 1) * log_n[0] + log_n[1:].max(axis=0) < math.log(cut / length**2)
-        start = LOOK * max(int(np.argmax(begun)) - 1, 0)
-        points = LOOK * (int(np.argmax(over)) if over.any() else looks - 1) - start + 1
+        count, low = (looks * LOOK + 1) * stride + laws.size, first * stride + laws.first
+        functions = [
+            averaged_functions(
+                lattice, group.rule.deviation, group.rule.zeta, cut / length, low, count, powers
+            )
+            for group in laws.groups
+        ]
+        before, over = race_window(_rung(laws, functions, (0, LOOK * stride), looks), length, cut)
+        start, points = LOOK * before, LOOK * (over - before) + 1
         times = clock_times(spacing * (first + start), spacing, points)
-        functions = [each[..., start * stride :] for each in functions]
-        return cls(first + start, points, spacing, times, functions)
+        return cls(first + start, points, spacing, times, functions, start * stride)
 
     @property
     def window(self) -> tuple[float, float]:
@@ -153,23 +154,12 @@ class Clock:
         return self.spacing * np.exp(-null * self.times)
 
 
-def _rung(laws: LogRates, functions: list[Array], stride: int, points: int) -> Array:
-    """(laws, 3, points): 1 − n, r and q at every stride-th lattice point of x."""
-    sums = np.zeros((len(laws.mass), 3, points))
-    for total, mass, each in zip(sums, laws.mass, functions, strict=True):
-        ring(mass, each, stride, total)
+def _rung(laws: LogRates, functions: list[Array], steps: tuple[int, int], points: int) -> Array:
+    """(laws, 3, points): 1 − n, r and q, from an offset on at every so many lattice points."""
+    sums = np.zeros((laws.count, 3, points))
+    for group, mass, each in zip(laws.groups, laws.mass, functions, strict=True):
+        ring(mass, each, *steps, group.laws, sums)
     return sums
-
-
-def _functions(laws: LogRates, tolerance: float, low: int, count: int, powers: int) -> list[Array]:
-    """The clock's functions for each law; laws with the same rule share them."""
-    known: dict[int, Array] = {}
-    for rule in laws.rules:
-        if id(rule) not in known:
-            known[id(rule)] = averaged_functions(
-                laws.lattice, rule.deviation, rule.zeta, tolerance, low, count, powers
-            )
-    return [known[id(rule)] for rule in laws.rules]
 
 
 def survivors(missed: Array, length: int, null: Array) -> tuple[Array, Array, Array]:

@@ -52,10 +52,12 @@ def race_noise(
     """
     length, null = race
     lattice = laws.lattice
-    sums = np.zeros((len(laws.mass), HIGHEST + 1, clock.points))
-    for total, mass, functions in zip(sums, laws.mass, clock.functions, strict=True):
-        for channel, of_channel in zip(mass, functions, strict=True):
-            moments(channel, of_channel, lattice.stride, total)
+    steps = clock.offset, lattice.stride
+    sums = np.zeros((laws.count, HIGHEST + 1, clock.points))
+    for group, masses, functions in zip(laws.groups, laws.mass, clock.functions, strict=True):
+        for index, mass in zip(group.laws, masses, strict=True):
+            for channel, of_channel in zip(mass, functions, strict=True):
+                moments(channel, of_channel, *steps, sums[index])
     sums[:, 0] = 1.0 - sums[:, 0]  # from 1 − g to g
     marked = np.tensordot(probabilities, sums[1:], 1)
     weight = lattice.clock_step * np.exp(-null * clock.times)
@@ -63,12 +65,13 @@ def race_noise(
     others = _of_others(sums[0], marked, length, _bracket(*value, level, marked=False))
     own = _of_marked(sums[0], length, _bracket(*value, level, marked=True))
     potentials = []
-    for index, (mass, functions) in enumerate(zip(laws.mass, clock.functions, strict=True)):
-        factors = weight * (own if index else others)
+    for group, functions in zip(laws.groups, clock.functions, strict=True):
         # What is averaged with ∂_h y ∂_k y is what stands at the place of a second derivative.
-        potential = np.zeros((len(mass), 2, mass.shape[1]))
-        for channel, of_channel in zip(potential[:, 1], functions, strict=True):
-            respond(factors, of_channel[2:], lattice.stride, channel)
+        potential = np.zeros((*group.y.shape[:2], 2, laws.size))
+        for index, received in zip(group.laws, potential, strict=True):
+            factors = weight * (own if index else others)
+            for channel, of_channel in zip(received[:, 1], functions, strict=True):
+                respond(factors, of_channel[2:], *steps, channel)
         potentials.append(potential)
     _, products = laws.gradients(potentials)
     noise = products[0] + np.tensordot(probabilities, products[1:], 1)

@@ -16,12 +16,13 @@ import numpy as np
 
 from headode._checks import Array
 from headode.expectation.clock import Clock, run_race
+from headode.expectation.clock_functions import SLOPES, Lattice
 from headode.expectation.clock_noise import HIGHEST, race_noise
 from headode.expectation.clock_pairs import PairGradients, pair_gradients
 from headode.expectation.common_mode import TokenRule
 from headode.expectation.gaussian_rule import LAW, once_each
 from headode.expectation.gradients import Gradients
-from headode.expectation.log_rates import SLOPES, Lattice, LogRates
+from headode.expectation.log_rates import LogRates
 from headode.expectation.ring_times import race_series
 from headode.expectation.symmetry import Symmetry
 from headode.expectation.terms import ExpectedUpdate
@@ -152,7 +153,6 @@ class Factorized:
             sums.value_noise = (loss + state.q_v * weight**2) * weight**2
         return sums
 
-    @single_threaded_blas()
     def _pooled(
         self, state: OrderParameters, means: Array, covariances: Array, tolerance: float
     ) -> Gradients:
@@ -195,7 +195,8 @@ class Factorized:
             laws, clock, model.signal.probabilities, model.tokens, model.activation.null, alpha
         )
         first, second = laws.gradients(race.potentials)
-        sums = Gradients(race.marked, race.squared, first, second, laws.y[0].size)
+        nodes = laws.groups[0].y[0].size
+        sums = Gradients(race.marked, race.squared, first, second, nodes)
         return sums, laws, clock
 
     def _per_head(

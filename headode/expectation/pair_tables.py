@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from headode._checks import Array
+from headode.expectation.clock_functions import clock_step, clock_times
 from headode.expectation.gaussian_rule import LAW, TooManyNodes
-from headode.expectation.log_rates import clock_step, clock_times
 from headode.expectation.threads import scratch
 from headode.kernels.generated.clock import average_tables
 from headode.kernels.load import Kernel
@@ -112,12 +112,9 @@ def _pad(array: Array, size: int, *, axis: int = 0, zero: bool = False) -> Array
 
 def _score(law_of: Kernel, fields: Array) -> tuple[Array, Array, Array]:
     """log w, its slope and w''/w at the fields, each of their shape."""
-    y, derivatives, nothing = (
-        np.empty((1, fields.size)),
-        np.empty((1, 2, 1, fields.size)),
-        np.zeros(1),
-    )
-    law_of(fields.reshape(1, -1), nothing, nothing, nothing, 0, fields.size, y, derivatives)
+    y, derivatives = np.empty((1, 1, fields.size)), np.empty((1, 1, 2, 1, fields.size))
+    nothing = np.zeros(1), np.zeros(1), np.zeros((1, 1))
+    law_of(fields.reshape(1, -1), *nothing, 0, fields.size, y, derivatives)
     slope, bend = derivatives.reshape(2, *fields.shape)
     return y.reshape(fields.shape), slope, bend
 

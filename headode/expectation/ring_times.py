@@ -19,9 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headode._checks import Array
+from headode.expectation.clock_functions import clock_step
 from headode.expectation.gaussian_rule import TooManyNodes
 from headode.expectation.gradients import Gradients
-from headode.expectation.log_rates import clock_step
 from headode.expectation.threads import run_all, single_threaded_blas
 from headode.kernels.one_clock import Grids, add_marginals, race_heads
 from headode.kernels.ring_laws import RingLaws, ring_laws

@@ -75,14 +75,15 @@ def _spread(
 def deposit(
     y: Array, weights: Array, begin: int, end: int, first: float, step: float, mass: Array
 ) -> None:
-    """Add nodes of log-rates y (channels, N) to ``mass`` (channels, B), at (first + b) step.
+    """Add nodes of log-rates y (laws, channels, N) to ``mass`` (laws, channels, B).
 
-    Nodes from ``begin`` to ``end``, a multiple of LANES; a node needs BEFORE points below its cell
-    and as many above.
+    Point b is at (first + b) step. Nodes from ``begin`` to ``end``, a multiple of LANES; a node
+    needs BEFORE points below its cell and as many above.
     """
     cell, share = np.empty(LANES, dtype=np.int64), np.empty((WIDTH, LANES))
-    for c in range(y.shape[0]):
-        rates, masses = y[c], mass[c]
+    for row in range(y.shape[0] * y.shape[1]):
+        law, c = row // y.shape[1], row % y.shape[1]
+        rates, masses = y[law, c], mass[law, c]
         for base in range(begin, end, LANES):
             last = base + LANES
             _spread(rates[base:last], weights[base:last], first, step, cell, share)
@@ -107,15 +108,16 @@ def collect(
 ) -> None:
     """Expected derivatives, with respect to the fields, of a function of the log-rate.
 
-    y, weights, begin, end: as of :func:`deposit`; potential: (channels, 2, B) the function's first
-    and second derivative on the lattice; shares: (channels, 1 or 2, H, N) ∂y/∂u_h and w_h''/Σw, or
-    once what they both are. Adds to gradient (H,) and curvature (H, H; lower triangle).
+    y, weights, begin, end: as of :func:`deposit`; potential: (laws, channels, 2, B) the function's
+    first and second derivative on the lattice; shares: (laws, channels, 1 or 2, H, N) ∂y/∂u_h and
+    w_h''/Σw, or once what they both are. Adds to gradient (laws, H) and curvature (laws, H, H).
     """
     cell, share = np.empty(LANES, dtype=np.int64), np.empty((WIDTH, LANES))
     slope, rest = np.empty(LANES), np.empty(LANES)
-    for c in range(y.shape[0]):
-        rates, slopes_at, bends_at = y[c], potential[c, 0], potential[c, 1]
-        raised, lowered = shares[c, 0], shares[c, shares.shape[1] - 1]
+    for row in range(y.shape[0] * y.shape[1]):
+        law, c = row // y.shape[1], row % y.shape[1]
+        rates, slopes_at, bends_at = y[law, c], potential[law, c, 0], potential[law, c, 1]
+        raised, lowered = shares[law, c, 0], shares[law, c, shares.shape[2] - 1]
         for base in range(begin, end, LANES):
             last = base + LANES
             _spread(rates[base:last], weights[base:last], first, step, cell, share)
@@ -129,9 +131,8 @@ def collect(
                     second_sum += share[j, i] * bends[j]
                 slope[i] = first_sum
                 rest[i] = second_sum - first_sum
-            _add_derivatives(
-                raised[:, base:last], lowered[:, base:last], slope, rest, gradient, curvature
-            )
+            shared = raised[:, base:last], lowered[:, base:last]
+            _add_derivatives(*shared, slope, rest, gradient[law], curvature[law])
 
 
 @compiled
@@ -155,20 +156,30 @@ def _add_derivatives(
             for i in range(LANES):
                 total += one[i] * two[i] * rest[i]
             curvature[h, k] += total
+            if k < h:
+                curvature[k, h] += total
 
 
 @compiled
-def ring(mass: Array, functions: Array, stride: int, sums: Array) -> None:
-    """Add Σ_b mass_b f_k(x_j + y_b) to ``sums`` (3, points), for the first three functions.
+def ring(
+    mass: Array,
+    functions: Array,
+    offset: int,
+    stride: int,
+    laws: NDArray[np.int64],
+    sums: Array,
+) -> None:
+    """Add Σ_b mass_b f_k(x_j + y_b) to ``sums`` (all laws, 3, points), for three functions.
 
-    mass: (channels, B); functions: (channels, 5, stride points + B − 1 or more), from x_0 + y_0; x
-    advances by ``stride`` points.
+    mass: (n, channels, B) of these laws; functions: (channels, 5, offset + stride points + B − 1 or
+    more), x_0 + y_0 at ``offset``; x advances by ``stride`` points.
     """
-    size = mass.shape[1]
-    for c in range(mass.shape[0]):
-        masses = mass[c]
-        for j in range(sums.shape[1]):
-            at = j * stride
+    size = mass.shape[2]
+    for row in range(mass.shape[0] * mass.shape[1]):
+        m, c = row // mass.shape[1], row % mass.shape[1]
+        masses, total = mass[m, c], sums[laws[m]]
+        for j in range(total.shape[1]):
+            at = offset + j * stride
             f0 = functions[c, 0, at : at + size]
             f1 = functions[c, 1, at : at + size]
             f2 = functions[c, 2, at : at + size]
@@ -179,30 +190,38 @@ def ring(mass: Array, functions: Array, stride: int, sums: Array) -> None:
                 missed += masses[b] * f0[b]
                 rung += masses[b] * f1[b]
                 twice += masses[b] * f2[b]
-            sums[0, j] += missed
-            sums[1, j] += rung
-            sums[2, j] += twice
+            total[0, j] += missed
+            total[1, j] += rung
+            total[2, j] += twice
 
 
 @compiled
-def answer(coefficients: Array, functions: Array, stride: int, potential: Array) -> None:
+def answer(
+    coefficients: Array,
+    functions: Array,
+    offset: int,
+    stride: int,
+    laws: NDArray[np.int64],
+    potential: Array,
+) -> None:
     """Add Ψ'(y_b) = Σ_j (e₁ a + e₂ a² + e₃ a³) g at x_j + y_b, and Ψ'', to ``potential``.
 
-    potential: (channels, 2, B); coefficients: (3, points) e₁, e₂, e₃; functions and stride as in
-    :func:`ring`.
+    coefficients: (2, 3, points) e₁, e₂, e₃ of law 0, and of all others; potential: (n, channels, 2,
+    B) of these laws; functions, offset and stride as in :func:`ring`.
     """
-    size = potential.shape[2]
-    for c in range(potential.shape[0]):
-        slope, bend = potential[c, 0], potential[c, 1]
-        for j in range(coefficients.shape[1]):
-            at = j * stride
+    size = potential.shape[3]
+    for row in range(potential.shape[0] * potential.shape[1]):
+        m, c = row // potential.shape[1], row % potential.shape[1]
+        slope, bend, weights = potential[m, c, 0], potential[m, c, 1], coefficients[min(laws[m], 1)]
+        for j in range(weights.shape[1]):
+            at = offset + j * stride
             f1 = functions[c, 1, at : at + size]
             f2 = functions[c, 2, at : at + size]
             f3 = functions[c, 3, at : at + size]
             f4 = functions[c, 4, at : at + size]
-            e1 = coefficients[0, j]
-            e2 = coefficients[1, j]
-            e3 = coefficients[2, j]
+            e1 = weights[0, j]
+            e2 = weights[1, j]
+            e3 = weights[2, j]
             two, three = 2.0 * e2 - e1, 3.0 * e3 - e2
             for b in range(size):
                 slope[b] += e1 * f1[b] + e2 * f2[b] + e3 * f3[b]
@@ -210,11 +229,38 @@ def answer(coefficients: Array, functions: Array, stride: int, potential: Array)
 
 
 @compiled
-def moments(mass: Array, functions: Array, stride: int, sums: Array) -> None:
+def race_window(sums: Array, tokens: int, cut: float) -> tuple[int, int]:
+    """The last look before any token has rung, and the first one when none is left.
+
+    sums: (laws, 3, looks), as of :func:`ring`; cut: what may be cut off.
+    """
+    laws, _, looks = sums.shape
+    before, over = 0, looks - 1
+    for j in range(looks):
+        rung = (tokens - 1.0) * sums[0, 0, j]
+        for s in range(1, laws):
+            rung = max(rung, sums[s, 0, j])
+        if rung >= cut:
+            before = max(j - 1, 0)
+            break
+    for j in range(looks):
+        log_n = -np.inf
+        for s in range(1, laws):
+            log_n = max(log_n, math.log(max(1.0 - sums[s, 0, j], 1e-300)))
+        log_n += (tokens - 1.0) * math.log(max(1.0 - sums[0, 0, j], 1e-300))
+        if log_n < math.log(cut / tokens**2):
+            over = j
+            break
+    return before, over
+
+
+@compiled
+def moments(mass: Array, functions: Array, offset: int, stride: int, sums: Array) -> None:
     """Add Σ_b mass_b f_k(x_j + y_b) to ``sums`` (K, points); otherwise as :func:`ring`."""
     for k in range(sums.shape[0]):
         for j in range(sums.shape[1]):
-            row = functions[k, j * stride : j * stride + mass.size]
+            at = offset + j * stride
+            row = functions[k, at : at + mass.size]
             total = 0.0
             for b in range(mass.size):
                 total += mass[b] * row[b]
@@ -222,11 +268,14 @@ def moments(mass: Array, functions: Array, stride: int, sums: Array) -> None:
 
 
 @compiled
-def respond(coefficients: Array, functions: Array, stride: int, potential: Array) -> None:
+def respond(
+    coefficients: Array, functions: Array, offset: int, stride: int, potential: Array
+) -> None:
     """Add Σ_jk c_k(x_j) f_k(x_j + y_b) to ``potential`` (B,); c and f are (K, …)."""
     for k in range(coefficients.shape[0]):
         for j in range(coefficients.shape[1]):
-            row = functions[k, j * stride : j * stride + potential.size]
+            at = offset + j * stride
+            row = functions[k, at : at + potential.size]
             factor = coefficients[k, j]
             for b in range(potential.size):
                 potential[b] += factor * row[b]
@@ -289,8 +338,8 @@ def lagrange(values: Array, at: Array) -> Array:
 
 
 @compiled
-def smooth(functions: Array, kernels: Array, spacing: int, smoothed: Array) -> None:
-    """Add Σ_m kernel_m functions[:, i + m spacing] to ``smoothed`` (channels, K, n).
+def smooth(functions: Array, offset: int, spacing: int, kernels: Array, smoothed: Array) -> None:
+    """Add Σ_m kernel_m functions[:, offset + m spacing + i] to ``smoothed`` (channels, K, n).
 
     kernels: (channels, terms). Four terms at a time: what is loaded and stored is less.
     """
@@ -301,7 +350,7 @@ def smooth(functions: Array, kernels: Array, spacing: int, smoothed: Array) -> N
         for k in range(smoothed.shape[1]):
             total = smoothed[c, k]
             for m in range(0, fours, 4):
-                at = m * spacing
+                at = offset + m * spacing
                 f0 = functions[k, at : at + size]
                 f1 = functions[k, at + spacing : at + spacing + size]
                 f2 = functions[k, at + 2 * spacing : at + 2 * spacing + size]
@@ -310,7 +359,8 @@ def smooth(functions: Array, kernels: Array, spacing: int, smoothed: Array) -> N
                 for i in range(size):
                     total[i] += w0 * f0[i] + w1 * f1[i] + w2 * f2[i] + w3 * f3[i]
             for m in range(fours, terms):
-                row = functions[k, m * spacing : m * spacing + size]
+                at = offset + m * spacing
+                row = functions[k, at : at + size]
                 factor = kernel[m]
                 for i in range(size):
                     total[i] += factor * row[i]

@@ -10,9 +10,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from headode.activation import get_activation
+from headode.expectation.clock_functions import Lattice, averaged_functions, clock_functions
 from headode.expectation.common_mode import TokenRule
 from headode.expectation.gaussian_rule import GaussianRule
-from headode.expectation.log_rates import Lattice, LogRates, averaged_functions, clock_functions
+from headode.expectation.log_rates import LogRates
 from headode.kernels.load import load_token_law
 from headode.kernels.token_rule import line_size
 
@@ -36,9 +37,9 @@ def by_lattice(covariance, mean, tolerance, x, *, shifts=True):
     laws = LogRates.of(BAYES, mean[None], [rule], lattice, shifts=True)
     start = round(x / lattice.step)
     functions = averaged_functions(
-        lattice, rule.deviation, rule.zeta, tolerance, start + laws.first, laws.mass[0].shape[1]
+        lattice, rule.deviation, rule.zeta, tolerance, start + laws.first, laws.size
     )
-    return rule, start * lattice.step, np.einsum("ckb,cb->k", functions[:, :3], laws.mass[0])
+    return rule, start * lattice.step, np.einsum("ckb,cb->k", functions[:, :3], laws.mass[0][0])
 
 
 COVARIANCES = {
@@ -138,9 +139,10 @@ def test_lattice_keeps_the_digits_of_small_probabilities():
     rule = TokenRule.cheapest(np.eye(2), 1e-7, LIMIT, shifts=False)
     laws = LogRates.of(BAYES, rng.normal(size=(1, 2)), [rule], lattice, shifts=False)
     low = round(-40 / lattice.step)
-    functions = clock_functions(lattice, low + laws.first, laws.mass[0].shape[1])
-    missed = laws.mass[0][0] @ functions[0]
-    exact = -np.expm1(-np.exp(low * lattice.step + laws.y[0][0])) @ rule.fields.weights
+    functions = clock_functions(lattice, low + laws.first, laws.size)
+    missed = laws.mass[0][0, 0] @ functions[0]
+    y = laws.groups[0].y[0, 0]
+    exact = -np.expm1(-np.exp(low * lattice.step + y)) @ rule.fields.weights
     assert missed == pytest.approx(exact, rel=1e-12)
 
 
@@ -150,10 +152,11 @@ def test_gradients_are_sums_over_the_nodes():
     covariance = np.array([[2.0, 0.7, 0.1], [0.7, 1.0, -0.4], [0.1, -0.4, 0.8]])
     rule = TokenRule.cheapest(covariance, 1e-6, LIMIT, shifts=False)
     laws = LogRates.of(BAYES, rng.normal(size=(1, 3)), [rule], lattice, shifts=False)
-    points = (laws.first + np.arange(laws.mass[0].shape[1])) * lattice.step
-    potential = np.array([[np.sin(points), np.cos(points)]])
+    points = (laws.first + np.arange(laws.size)) * lattice.step
+    potential = np.array([[[np.sin(points), np.cos(points)]]])
     first, second = laws.gradients([potential])
-    y, (share, lowered), weights = laws.y[0][0], laws.shares[0][0], rule.fields.weights
+    group, weights = laws.groups[0], rule.fields.weights
+    y, (share, lowered) = group.y[0, 0], group.shares[0, 0]
     slope, bend = np.sin(y), np.cos(y)
     # Interpolating a sine with 16 points a tenth apart leaves less than roundoff.
     np.testing.assert_allclose(first[0], share @ (weights * slope), rtol=0, atol=1e-13)

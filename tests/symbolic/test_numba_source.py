@@ -76,12 +76,13 @@ def exact_softplus(x: float) -> tuple[float, float, float]:
 
 def test_softplus_is_accurate_on_both_sides_of_its_branches():
     fields = np.array([-690, -300, -18.1, -18, -17.9, -3, 0, 2, 35.9, 36, 36.1, 300, 690.0])
-    y, shares, zero = np.empty((1, fields.size)), np.empty((1, 2, 1, fields.size)), np.zeros(1)
-    softplus.token_law(fields[None], zero, zero, zero, 0, fields.size, y, shares)
+    y, shares = np.empty((1, 1, fields.size)), np.empty((1, 1, 2, 1, fields.size))
+    zero = np.zeros(1), np.zeros(1), np.zeros((1, 1))
+    softplus.token_law(fields[None], *zero, 0, fields.size, y, shares)
     exact = np.array([exact_softplus(x) for x in fields]).T
-    np.testing.assert_allclose(y[0], exact[0], rtol=1e-14, atol=1e-14)
-    np.testing.assert_allclose(shares[0, 0, 0], exact[1], rtol=1e-14)
-    np.testing.assert_allclose(shares[0, 1, 0], exact[2], rtol=1e-13, atol=1e-16)
+    np.testing.assert_allclose(y[0, 0], exact[0], rtol=1e-14, atol=1e-14)
+    np.testing.assert_allclose(shares[0, 0, 0, 0], exact[1], rtol=1e-14)
+    np.testing.assert_allclose(shares[0, 0, 1, 0], exact[2], rtol=1e-13, atol=1e-16)
 
 
 def test_a_library_function_does_not_keep_its_derivatives_in_a_scalar_loop():

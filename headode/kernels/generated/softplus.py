@@ -290,9 +290,9 @@ def accumulate(
 def token_law(nodes, rest, zeta, means, begin, end, y, shares):
     """The pooled log-rate of a token at Gaussian nodes from ``begin`` to ``end``, and derivatives.
 
-    The fields at node n are nodes (H, N) + rest (H,) ζ + means (H,), for each ζ of zeta (channels,).
-    Receives y = log Σ_h w_h (channels, N) and in shares (channels, 1 or 2, H, N) ∂_h y and
-    w_h''/Σ_k w_k, or once what they both are.
+    The fields at node n are nodes (H, N) + rest (H,) ζ + means (H,), for each of means (laws, H) and
+    each ζ of zeta (channels,). Receives y = log Σ_h w_h (laws, channels, N) and in shares
+    (laws, channels, 1 or 2, H, N) ∂_h y and w_h''/Σ_k w_k, or once what they both are.
     """
     heads = nodes.shape[0]
     lanes = 64
@@ -300,10 +300,11 @@ def token_law(nodes, rest, zeta, means, begin, end, y, shares):
     score = np.empty((heads, lanes))
     top = np.empty(lanes)
     total = np.empty(lanes)
-    for c in range(zeta.size):
-        first, second = shares[c, 0], shares[c, shares.shape[1] - 1]
+    for both in range(means.shape[0] * zeta.size):
+        law, c = both // zeta.size, both % zeta.size
+        first, second = shares[law, c, 0], shares[law, c, shares.shape[2] - 1]
         for h in range(heads):
-            mean[h] = means[h] + rest[h] * zeta[c]
+            mean[h] = means[law, h] + rest[h] * zeta[c]
         for base in range(begin, end, lanes):
             size = min(lanes, end - base)
             for i in range(size):
@@ -344,6 +345,6 @@ def token_law(nodes, rest, zeta, means, begin, end, y, shares):
                     share = score[h, i] / total[i]
                     ratio[i] *= share
                     bend[i] *= share
-            rate = y[c, base : base + size]
+            rate = y[law, c, base : base + size]
             for i in range(size):
                 rate[i] = top[i] + _log(total[i])
