@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -111,12 +112,12 @@ class LogRates:
             mass[g] = mass[g] + part if g in mass else part
         return cls(lattice, groups, first, [mass[g] for g in range(len(groups))])
 
-    @property
+    @cached_property
     def count(self) -> int:
         """Number of laws."""
         return sum(group.laws.size for group in self.groups)
 
-    @property
+    @cached_property
     def size(self) -> int:
         """Number of lattice points."""
         return int(self.mass[0].shape[2])

@@ -75,10 +75,14 @@ def run_all(function: Callable[..., Any], tasks: Iterable[tuple[Any, ...]], para
 
     The tasks write to places of their own, so the result does not depend on their order.
     """
+    if not parallel:
+        for task in tasks:
+            function(*task)
+        return
     import numba
 
     tasks = list(tasks)
-    workers = min(int(numba.get_num_threads()), len(tasks)) if parallel else 1
+    workers = min(int(numba.get_num_threads()), len(tasks))
 
     def work(share: list[tuple[Any, ...]]) -> None:
         for task in share:
