@@ -133,10 +133,9 @@ class Clock:
                 "factorized method (try method auto)"
             )
         count, low = (looks * LOOK + 1) * stride + laws.size, first * stride + laws.first
+        steps = low, count, powers, length
         functions = [
-            averaged_functions(
-                lattice, group.rule.deviation, group.rule.zeta, cut / length, low, count, powers
-            )
+            averaged_functions(lattice, group.rule.deviation, group.rule.zeta, cut, *steps)
             for group in laws.groups
         ]
         before, over = race_window(_rung(laws, functions, (0, LOOK * stride), looks), length, cut)

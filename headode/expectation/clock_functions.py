@@ -87,6 +87,7 @@ def averaged_functions(
     low: int,
     count: int,
     powers: int = SLOPES,
+    tokens: int = 1,
 ) -> Array:
     """(channels, powers + 1, count) clock functions averaged over a Gaussian motion.
 
@@ -101,6 +102,8 @@ def averaged_functions(
         low: index of the first lattice point.
         count: number of lattice points.
         powers: the highest power of a.
+        tokens: L. That many reach further out, as far as a law's tails weigh 1/L of the tolerance.
+            But their steps are not smaller: where 1 − n ~ 1/L matters, errors are small like 1 − g.
     """
     if deviation < lattice.smallest_deviation:
         # So many more nodes as Lagrange's polynomials need by themselves.
@@ -109,7 +112,7 @@ def averaged_functions(
         functions = clock_functions(lattice, shifted, count, powers)
         with single_threaded_blas():
             return np.tensordot(weights * lagrange(zeta, nodes), functions, 1)
-    spacing, reach = _smoothing(lattice, deviation, zeta.size, tolerance)
+    spacing, reach = _smoothing(lattice, deviation, zeta.size, tolerance, tokens)
     line = np.arange(-reach, reach + 1, dtype=np.float64) * (spacing * lattice.step / deviation)
     density = np.exp(-0.5 * line**2)
     density /= density.sum()
@@ -129,7 +132,7 @@ def _table(lattice: Lattice, from_block: int, to_block: int, powers: int) -> Arr
 
 
 def _smoothing(
-    lattice: Lattice, deviation: float, channels: int, tolerance: float
+    lattice: Lattice, deviation: float, channels: int, tolerance: float, tokens: int
 ) -> tuple[int, int]:
     """Spacing of the sum over ζ in lattice steps, and the number of terms on each side.
 
@@ -143,5 +146,5 @@ def _smoothing(
         if 2 * math.pi * v / s - 0.5 * (v / deviation) ** 2 < digits:
             break
         spacing = candidate
-    furthest = math.sqrt(2 * digits) + 0.5 * (channels - 1)
+    furthest = math.sqrt(2 * (digits + math.log(tokens))) + 0.5 * (channels - 1)
     return spacing, math.ceil(furthest * deviation / (spacing * lattice.step))

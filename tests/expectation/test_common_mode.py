@@ -132,6 +132,24 @@ def _five(s):
     return np.moveaxis(np.array([1 - g, a * g, a**2 * g, a**3 * g, a**4 * g]), 0, -2)
 
 
+@pytest.mark.parametrize("tokens", [1, 100_000])
+@pytest.mark.parametrize("tolerance", [1e-3, 1e-5, 1e-8])
+@pytest.mark.parametrize("deviation", [0.5, 1.0, 3.0, 6.0])
+def test_averaged_functions_keep_the_digits_that_a_sequence_feels(deviation, tolerance, tokens):
+    """The error is the tolerance times 1 − n, and what is beyond the reach another one over L."""
+    lattice = Lattice.of(tolerance)
+    low, count = round(-40 / lattice.step), round(45 / lattice.step)
+    averaged = averaged_functions(
+        lattice, deviation, np.zeros(1), tolerance, low, count, tokens=tokens
+    )
+    z, w = np.polynomial.legendre.leggauss(1000)
+    z, w = 14 * z, 14 * w * np.exp(-0.5 * (14 * z) ** 2) / np.sqrt(2 * np.pi)
+    s = lattice.step * (low + np.arange(count))
+    exact = np.einsum("z,zks->ks", w, _five(s + deviation * z[:, None]))
+    # The worst case, a small deviation at the loosest tolerance, has 3.05.
+    assert (np.abs(averaged[0] - exact) / (exact[0] + 1.0 / tokens)).max() < 5.0 * tolerance
+
+
 def test_lattice_keeps_the_digits_of_small_probabilities():
     """A sequence of L tokens feels a probability 1/L of having rung: relative errors count."""
     rng = np.random.default_rng(0)
