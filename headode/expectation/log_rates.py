@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,9 +19,9 @@ from headode.expectation.threads import run_all, scratch
 from headode.kernels.lattice import BEFORE, LANES, WIDTH, collect, deposit
 from headode.kernels.load import Kernel
 
-# Nodes in all above which several threads pay, and of one task.
+# Nodes in all above which several threads pay; of a task at least, and tasks of a law at most.
 PARALLEL_NODES = 1 << 13
-TASK_NODES = 1 << 12
+TASK_NODES, MOST_TASKS = 1 << 12, 16
 
 
 @dataclass(frozen=True)
@@ -86,10 +87,10 @@ class LogRates:
             groups.append(Group(rule, laws, y, scratch(("shares", g), slopes)))
         shifted = [means[group.laws] for group in groups]
 
-        def given(g: int, begin: int, end: int) -> tuple[Any, ...]:
+        def given(g: int, laws: slice, begin: int, end: int) -> tuple[Any, ...]:
             group, rule = groups[g], groups[g].rule
-            fields = rule.fields.nodes, rule.rest, rule.zeta, shifted[g]
-            return *fields, begin, end, group.y, group.shares
+            fields = rule.fields.nodes, rule.rest, rule.zeta, shifted[g][laws]
+            return *fields, begin, end, group.y[laws], group.shares[laws]
 
         _run(law_of, groups, given)
         return cls.holding(groups, lattice)
@@ -101,16 +102,17 @@ class LogRates:
         highest = max(float(group.y.max()) for group in groups)
         first = math.floor(lowest / lattice.step) - BEFORE
         size = math.floor(highest / lattice.step) + WIDTH - first
+        mass = [np.zeros((*group.y.shape[:2], size)) for group in groups]
 
-        def given(g: int, begin: int, end: int) -> tuple[Any, ...]:
-            y, weights = groups[g].y, groups[g].rule.fields.weights
-            received = np.zeros((*y.shape[:2], size))
+        def given(g: int, laws: slice, begin: int, end: int) -> tuple[Any, ...]:
+            y, weights = groups[g].y[laws], groups[g].rule.fields.weights
+            received = np.zeros((*y.shape[:2], size)) if begin else mass[g][laws]
             return y, weights, begin, end, float(first), lattice.step, received
 
-        mass: dict[int, Array] = {}
-        for g, (*_, part) in _run(deposit, groups, given):
-            mass[g] = mass[g] + part if g in mass else part
-        return cls(lattice, groups, first, [mass[g] for g in range(len(groups))])
+        for g, laws, (*_, begin, _, _, _, part) in _run(deposit, groups, given):
+            if begin:
+                mass[g][laws] += part
+        return cls(lattice, groups, first, mass)
 
     @cached_property
     def count(self) -> int:
@@ -138,17 +140,18 @@ class LogRates:
         """
         heads = self.groups[0].shares.shape[3]
 
-        def given(g: int, begin: int, end: int) -> tuple[Any, ...]:
+        def given(g: int, laws: slice, begin: int, end: int) -> tuple[Any, ...]:
             group = self.groups[g]
-            nodes = group.y, group.rule.fields.weights, begin, end
+            nodes = group.y[laws], group.rule.fields.weights, begin, end
             lattice = float(self.first), self.lattice.step
-            received = np.zeros((group.laws.size, heads)), np.zeros((group.laws.size, heads, heads))
-            return *nodes, *lattice, potentials[g], group.shares, *received
+            count = group.laws[laws].size
+            received = np.zeros((count, heads)), np.zeros((count, heads, heads))
+            return *nodes, *lattice, potentials[g][laws], group.shares[laws], *received
 
         first, second = np.zeros((self.count, heads)), np.zeros((self.count, heads, heads))
-        for g, (*_, gradient, curvature) in _run(collect, self.groups, given):
-            first[self.groups[g].laws] += gradient
-            second[self.groups[g].laws] += curvature
+        for g, laws, (*_, gradient, curvature) in _run(collect, self.groups, given):
+            first[self.groups[g].laws[laws]] += gradient
+            second[self.groups[g].laws[laws]] += curvature
         return first, second
 
 
@@ -163,25 +166,29 @@ def _by_rule(rules: Sequence[TokenRule]) -> list[tuple[TokenRule, NDArray[np.int
 def _run(
     kernel: Callable[..., None],
     groups: Sequence[Group],
-    given: Callable[[int, int, int], tuple[Any, ...]],
-) -> list[tuple[int, tuple[Any, ...]]]:
-    """Call a kernel on ranges of nodes, with several threads where these pay.
+    given: Callable[[int, slice, int, int], tuple[Any, ...]],
+) -> list[tuple[int, slice, tuple[Any, ...]]]:
+    """Call a kernel on some laws and ranges of nodes, with several threads where these pay.
 
     Args:
         kernel: to call.
         groups: whose nodes.
-        given: the arguments for a group and a range of its nodes.
+        given: the arguments for a group, some of its laws, and a range of its nodes.
 
     Returns:
-        For each call the group and the arguments.
+        For each call the group, its laws, and the arguments.
     """
     parallel = sum(group.y.size for group in groups) >= PARALLEL_NODES
-    owners, tasks = [], []
+    parts: list[tuple[int, slice]] = []
+    tasks = []
     for g, group in enumerate(groups):
         laws, channels, count = group.y.shape
-        step = max(TASK_NODES // (laws * channels * LANES), 1) * LANES if parallel else count
-        for begin in range(0, count, step):
-            owners.append(g)
-            tasks.append(given(g, begin, min(begin + step, count)))
+        # What a call adds to is its own: the fewer calls for a law, the less there is to add up.
+        step = max(TASK_NODES // channels, count // MOST_TASKS) if parallel else count
+        step = max(-(-step // LANES), 1) * LANES
+        each = 1 if parallel else laws
+        for law, begin in itertools.product(range(0, laws, each), range(0, count, step)):
+            parts.append((g, slice(law, law + each)))
+            tasks.append(given(*parts[-1], begin, min(begin + step, count)))
     run_all(kernel, tasks, parallel)
-    return list(zip(owners, tasks, strict=True))
+    return [(*part, task) for part, task in zip(parts, tasks, strict=True)]
