@@ -14,10 +14,10 @@ import numpy as np
 
 from headode._checks import Array
 from headode.expectation.bayes_optimal import log_weight
-from headode.expectation.clock import Clock, win_probabilities
+from headode.expectation.clock import Clock, run_race
 from headode.expectation.clock_functions import Lattice
 from headode.expectation.common_mode import TokenRule
-from headode.expectation.gaussian_rule import GaussianRule
+from headode.expectation.gaussian_rule import GaussianRule, grouped
 from headode.expectation.log_rates import Group, LogRates
 from headode.expectation.threads import single_threaded_blas
 from headode.model import Model
@@ -67,24 +67,25 @@ def _race(signal: Signal, length: int, tolerance: float) -> tuple[float, float]:
     """E A_ε and E Σ_l A_l²."""
     covariances = np.concatenate([np.zeros((1, *signal.covariances.shape[1:])), signal.covariances])
     centers = np.concatenate([np.zeros((1, signal.features)), signal.means])
-    rules = [
-        TokenRule.plain(_fields(signal, covariance, tolerance / length))
-        for covariance in covariances
-    ]
+    rules = grouped(
+        covariances,
+        lambda covariance: TokenRule.plain(_fields(signal, covariance, tolerance / length)),
+    )
     y = [
-        log_weight(signal, center + rule.fields.nodes.T)
-        for center, rule in zip(centers, rules, strict=True)
+        np.array([[log_weight(signal, center + rule.fields.nodes.T)] for center in centers[laws]])
+        for rule, laws in rules
     ]
     # A marked token above this wins all the same; a Gaussian component's rates know no bounds.
-    ceiling = float(y[0].max()) + 2 * math.log(length / tolerance)
-    nothing = np.empty((1, 1, 1, 0, 0))
+    ceiling = float(y[0][0].max()) + 2 * math.log(length / tolerance)
+    nothing = np.empty((0, 1, 1, 0, 0))
     groups = [
-        Group(rule, np.array([s]), np.minimum(each, ceiling)[None, None], nothing)
-        for s, (each, rule) in enumerate(zip(y, rules, strict=True))
+        Group(*rule, np.minimum(each, ceiling), nothing)
+        for each, rule in zip(y, rules, strict=True)
     ]
     laws = LogRates.holding(groups, Lattice.of(tolerance))
     clock = Clock.covering(laws, length, tolerance)
-    return win_probabilities(laws, clock, signal.probabilities, length, 0.0)
+    race = run_race(laws, clock, signal.probabilities, (length, 0.0))
+    return race.marked, race.squared
 
 
 def _fields(signal: Signal, covariance: Array, tolerance: float) -> GaussianRule:

@@ -40,62 +40,48 @@ class Race:
     Attributes:
         marked: E p_ε.
         squared: E Σ_l p_l².
-        potentials: for each group of laws (n, channels, 2, B): Ψ' and Ψ'' on the lattice of
-            log-rates; the unmarked law's are summed over the L − 1 tokens.
+        coefficients: (2, 3, points) of Ψ' (see the kernel).
     """
 
     marked: float
     squared: float
-    potentials: list[Array]
+    coefficients: Array
+
+    def potentials(self, laws: LogRates, clock: Clock) -> list[Array]:
+        """Ψ' and Ψ'' on the lattice of log-rates, for each group of laws (n, channels, 2, B).
+
+        The unmarked law's are summed over the L − 1 tokens.
+        """
+        result = []
+        for group, functions in zip(laws.groups, clock.functions, strict=True):
+            potential = np.zeros((*group.y.shape[:2], 2, laws.size))
+            steps = clock.offset, laws.lattice.stride
+            answer(self.coefficients, functions, *steps, group.laws, potential)
+            result.append(potential)
+        return result
 
 
 def run_race(
     laws: LogRates,
     clock: Clock,
     probabilities: Array,
-    length: int,
-    null: float,
-    alpha: tuple[float, float],
+    race: tuple[int, float],
+    alpha: tuple[float, float] = (0.0, 0.0),
 ) -> Race:
-    """Evaluate a race and its first variation.
+    """Evaluate a race.
 
     Args:
         laws: of an unmarked token, then of the marked one under each component of the signal.
         clock: that covers their race.
         probabilities: (S,) of the components.
-        length: L.
-        null: ν.
-        alpha: α₁, α₂.
+        race: L and ν.
+        alpha: α₁, α₂ of the first variation.
     """
-    marked, squared, coefficients = _sums(laws, clock, probabilities, length, null, alpha)
-    potentials, steps = [], (clock.offset, laws.lattice.stride)
-    for group, functions in zip(laws.groups, clock.functions, strict=True):
-        potential = np.zeros((*group.y.shape[:2], 2, laws.size))
-        answer(coefficients, functions, *steps, group.laws, potential)
-        potentials.append(potential)
-    return Race(marked, squared, potentials)
-
-
-def win_probabilities(
-    laws: LogRates, clock: Clock, probabilities: Array, length: int, null: float
-) -> tuple[float, float]:
-    """E p_ε and E Σ_l p_l² alone; see :func:`run_race`."""
-    return _sums(laws, clock, probabilities, length, null, (0.0, 0.0))[:2]
-
-
-def _sums(
-    laws: LogRates,
-    clock: Clock,
-    probabilities: Array,
-    length: int,
-    null: float,
-    alpha: tuple[float, float],
-) -> tuple[float, float, Array]:
-    """E p_ε, E Σ_l p_l², and the coefficients of Ψ' (see the kernel)."""
+    length, null = race
     rung = _rung(laws, clock.functions, (clock.offset, laws.lattice.stride), clock.points)
     coefficients = np.empty((2, 3, clock.points))
-    sums = race_sums(rung, clock.weights(null), probabilities, length, alpha, coefficients)
-    return *sums, coefficients
+    given = rung, clock.weights(null), probabilities, length, alpha
+    return Race(*race_sums(*given, coefficients), coefficients)
 
 
 @dataclass(frozen=True)

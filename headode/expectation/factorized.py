@@ -20,7 +20,7 @@ from headode.expectation.clock_functions import SLOPES, Lattice
 from headode.expectation.clock_noise import HIGHEST, race_noise
 from headode.expectation.clock_pairs import PairGradients, pair_gradients
 from headode.expectation.common_mode import TokenRule
-from headode.expectation.gaussian_rule import LAW, once_each
+from headode.expectation.gaussian_rule import LAW, grouped
 from headode.expectation.gradients import Gradients
 from headode.expectation.log_rates import LogRates
 from headode.expectation.ring_times import race_series
@@ -187,14 +187,13 @@ class Factorized:
             shifts=self._shifts,
             tokens=model.tokens,
         )
-        rules = once_each(covariances, rule)
+        rules = grouped(covariances, rule)
         laws = LogRates.of(self._law, means, rules, lattice, shifts=self._shifts)
         powers = HIGHEST if self._noise else SLOPES
         clock = Clock.covering(laws, model.tokens, tolerance, powers)
-        race = run_race(
-            laws, clock, model.signal.probabilities, model.tokens, model.activation.null, alpha
-        )
-        first, second = laws.gradients(race.potentials)
+        given = model.tokens, model.activation.null
+        race = run_race(laws, clock, model.signal.probabilities, given, alpha)
+        first, second = laws.gradients(race.potentials(laws, clock))
         nodes = laws.groups[0].y[0].size
         sums = Gradients(race.marked, race.squared, first, second, nodes)
         return sums, laws, clock

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from headode._checks import Array
 from headode.errors import NumericalFailure
@@ -26,16 +27,15 @@ class TooManyNodes(NumericalFailure):
     """A tensor rule would take more nodes than allowed."""
 
 
-def once_each(covariances: Iterable[Array], make: Callable[[Array], T]) -> list[T]:
-    """``make(covariance)`` for each; equal ones, those of all points of a signal, share it."""
-    made: dict[bytes, T] = {}
-    result = []
-    for covariance in covariances:
-        key = covariance.tobytes()
-        if key not in made:
-            made[key] = make(covariance)
-        result.append(made[key])
-    return result
+def grouped(covariances: Array, make: Callable[[Array], T]) -> list[tuple[T, NDArray[np.int64]]]:
+    """``make(covariance)`` for each different one, with the indices of those that are equal to it.
+
+    The first one has index 0; often all points of a signal share it.
+    """
+    equal: dict[bytes, list[int]] = {}
+    for index, covariance in enumerate(covariances):
+        equal.setdefault(covariance.tobytes(), []).append(index)
+    return [(make(covariances[indices[0]]), np.array(indices)) for indices in equal.values()]
 
 
 @dataclass(frozen=True)

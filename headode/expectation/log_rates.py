@@ -63,7 +63,7 @@ class LogRates:
         cls,
         law_of: Kernel,
         means: Array,
-        rules: Sequence[TokenRule],
+        rules: Sequence[tuple[TokenRule, NDArray[np.int64]]],
         lattice: Lattice,
         *,
         shifts: bool,
@@ -75,12 +75,12 @@ class LogRates:
         Args:
             law_of: the activation's ``token_law`` kernel.
             means: (laws, H) of the shifted fields.
-            rules: for each law.
+            rules: each with the laws that have it.
             lattice: to put them on.
             shifts: whether scores are exponential.
         """
         groups = []
-        for g, (rule, laws) in enumerate(_by_rule(rules)):
+        for g, (rule, laws) in enumerate(rules):
             channels, (heads, count) = rule.zeta.size, rule.fields.nodes.shape
             y = scratch(("log-rates", g), (laws.size, channels, count))
             slopes = laws.size, channels, 1 if shifts else 2, heads, count
@@ -153,14 +153,6 @@ class LogRates:
             first[self.groups[g].laws[laws]] += gradient
             second[self.groups[g].laws[laws]] += curvature
         return first, second
-
-
-def _by_rule(rules: Sequence[TokenRule]) -> list[tuple[TokenRule, NDArray[np.int64]]]:
-    """The different rules, with the laws that have them."""
-    laws: dict[int, list[int]] = {}
-    for index, rule in enumerate(rules):
-        laws.setdefault(id(rule), []).append(index)
-    return [(rules[indices[0]], np.array(indices)) for indices in laws.values()]
 
 
 def _run(

@@ -34,7 +34,7 @@ def by_lattice(covariance, mean, tolerance, x, *, shifts=True):
     """E (1 − g), E a g and E a² g at a logarithmic time x on the lattice, by the common mode."""
     lattice = Lattice.of(tolerance)
     rule = TokenRule.cheapest(covariance, 0.1 * tolerance, LIMIT, shifts=shifts)
-    laws = LogRates.of(BAYES, mean[None], [rule], lattice, shifts=True)
+    laws = LogRates.of(BAYES, mean[None], [(rule, np.array([0]))], lattice, shifts=True)
     start = round(x / lattice.step)
     functions = averaged_functions(
         lattice, rule.deviation, rule.zeta, tolerance, start + laws.first, laws.size
@@ -155,7 +155,9 @@ def test_lattice_keeps_the_digits_of_small_probabilities():
     rng = np.random.default_rng(0)
     lattice = Lattice.of(1e-6)
     rule = TokenRule.cheapest(np.eye(2), 1e-7, LIMIT, shifts=False)
-    laws = LogRates.of(BAYES, rng.normal(size=(1, 2)), [rule], lattice, shifts=False)
+    laws = LogRates.of(
+        BAYES, rng.normal(size=(1, 2)), [(rule, np.array([0]))], lattice, shifts=False
+    )
     low = round(-40 / lattice.step)
     functions = clock_functions(lattice, low + laws.first, laws.size)
     missed = laws.mass[0][0, 0] @ functions[0]
@@ -169,7 +171,9 @@ def test_gradients_are_sums_over_the_nodes():
     lattice = Lattice.of(1e-9)
     covariance = np.array([[2.0, 0.7, 0.1], [0.7, 1.0, -0.4], [0.1, -0.4, 0.8]])
     rule = TokenRule.cheapest(covariance, 1e-6, LIMIT, shifts=False)
-    laws = LogRates.of(BAYES, rng.normal(size=(1, 3)), [rule], lattice, shifts=False)
+    laws = LogRates.of(
+        BAYES, rng.normal(size=(1, 3)), [(rule, np.array([0]))], lattice, shifts=False
+    )
     points = (laws.first + np.arange(laws.size)) * lattice.step
     potential = np.array([[[np.sin(points), np.cos(points)]]])
     first, second = laws.gradients([potential])
