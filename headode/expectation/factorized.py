@@ -23,7 +23,8 @@ from headode.expectation.common_mode import TokenRule
 from headode.expectation.gaussian_rule import LAW, grouped
 from headode.expectation.gradients import Gradients
 from headode.expectation.log_rates import LogRates
-from headode.expectation.ring_times import race_series
+from headode.expectation.race.setting import FieldLaws, LossWeights, Race
+from headode.expectation.race.softmax.races import softmax_races
 from headode.expectation.symmetry import Symmetry
 from headode.expectation.terms import ExpectedUpdate
 from headode.expectation.threads import run_all, single_threaded_blas
@@ -207,14 +208,9 @@ class Factorized:
         tolerance /= (scale * H) ** 2 if scale == 1.0 else scale**2 * H
         alpha = (scale * state.m_v, scale**2 * state.q_v)
         if self._shifts:
-            total = race_series(
-                means,
-                covariances,
-                model.signal.probabilities,
-                (model.tokens, model.activation.null),
-                alpha,
-                tolerance,
-            )
+            laws = FieldLaws(means, covariances, model.signal.probabilities)
+            race = Race(model.tokens, model.activation.null)
+            total = softmax_races(laws, race, LossWeights(*alpha), tolerance)
         else:
             total = self._race_pairs(means, covariances, alpha, tolerance)
         total.marked *= scale

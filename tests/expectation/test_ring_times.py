@@ -11,9 +11,11 @@ from scipy.integrate import quad
 from scipy.special import loggamma
 
 import headode as ho
-from headode.expectation import ring_times
 from headode.expectation.factorized import Factorized
-from headode.kernels.ring_laws import ring_laws
+from headode.expectation.race.setting import FieldLaws, Race
+from headode.expectation.race.softmax import races
+from headode.expectation.race.softmax.boxes import choose_boxes
+from headode.expectation.race.softmax.ring_times import ring_times
 
 few = settings(max_examples=12, deadline=None)
 
@@ -89,7 +91,7 @@ def test_runs_of_components_with_equal_covariances(monkeypatch):
 
     as_given, mixed = updates(range(6)), updates((3, 0, 2, 5, 4, 1))
     assert largest_difference(as_given, mixed) < 1e-13
-    monkeypatch.setattr(ring_times, "PARALLEL_WORK", 0)
+    monkeypatch.setattr(races, "PARALLEL_WORK", 0)
     assert largest_difference(as_given, updates(range(6))) < 1e-14
     signal = ho.Signal.mixture(means, variances, weights)
     expected = by_nodes(ho.Model(4, 3, signal, "softmax"), state, 1e-9)
@@ -112,13 +114,21 @@ def test_every_digit_asked_for_is_gained():
 def test_gamma_functions_of_the_tilts():
     means, variances = np.array([[0.3, -1.0], [2.0, 0.1]]), np.array([[0.5, 8.0], [0.0, 0.2]])
     covariances = np.array([np.diag(row) for row in variances])
-    tilts, bases, _, _, sizes, moduli, turns = ring_laws(means, covariances, 30, 0.0, 1e-9)
-    assert moduli.shape[1] == sizes.max() + 1
+    boxes, moduli, phases = ring_times(
+        FieldLaws(means, covariances, np.ones(1)), Race(30, 0.0), 1e-9
+    )
+    assert moduli.shape[1] == boxes.sizes.max() + 1
     for h in range(2):
-        count = sizes[h].max() + 1
-        log_gamma = loggamma(1.0 - tilts[h] + 1j * bases[h] * np.arange(count))
+        count = boxes.sizes[h].max() + 1
+        log_gamma = loggamma(1.0 - boxes.tilts[h] + 1j * boxes.bases[h] * np.arange(count))
         np.testing.assert_allclose(moduli[h, :count], np.exp(log_gamma.real), rtol=1e-12)
-        np.testing.assert_allclose(turns[h, :count], np.exp(1j * log_gamma.imag), atol=1e-12)
+        np.testing.assert_allclose(phases[h, :count], np.exp(1j * log_gamma.imag), atol=1e-12)
+
+
+def boxes_of(mean, variance, tokens, tolerance):
+    """Of one head, with the same law for an unmarked token and for the marked one."""
+    laws = FieldLaws(np.full((2, 1), mean), np.full((2, 1, 1), variance), np.ones(1))
+    return choose_boxes(laws, Race(tokens, 0.0), tolerance)
 
 
 def averages(mean, variance):
@@ -141,8 +151,7 @@ def test_windows_hold_the_first_ring_times(variance, tokens):
     """P(T < low), and the probability that no token has rung at ``high``, are below the tolerance,
     and the first one not by many orders: wider windows take longer."""
     tolerance, mean = 1e-7, 0.7
-    means, covariances = np.full((2, 1), mean), np.full((2, 1, 1), variance)
-    low, high = ring_laws(means, covariances, tokens, 0.0, tolerance)[3][0]
+    low, high = boxes_of(mean, variance, tokens, tolerance).windows[0]
     average = averages(mean, variance)
     early = average(lambda w: -math.expm1(-math.exp(low) * w))
     late = average(lambda w: math.exp(-math.exp(high) * w))
@@ -157,10 +166,9 @@ def test_boxes_hide_the_repetitions(variance, tokens):
     for the known limit, P(T > x + B) e^{−αB}, and of earlier ones, P(T < x − B) e^{αB}, is below
     the tolerance over L, where some token is still to ring."""
     tolerance, mean = 1e-7, 0.7
-    means, covariances = np.full((2, 1), mean), np.full((2, 1, 1), variance)
-    tilts, bases, _, windows, *_ = ring_laws(means, covariances, tokens, 0.0, tolerance)
-    length, low = 2 * math.pi / bases[0], windows[0, 0]
-    growth = math.exp(tilts[0] * length)
+    boxes = boxes_of(mean, variance, tokens, tolerance)
+    length, low = 2 * math.pi / boxes.bases[0], boxes.windows[0, 0]
+    growth = math.exp(boxes.tilts[0] * length)
     average = averages(mean, variance)
     later = average(lambda w: math.exp(-math.exp(low + length) * w)) / growth
     assert tokens * later < tolerance
@@ -168,6 +176,6 @@ def test_boxes_hide_the_repetitions(variance, tokens):
     def waiting(x):
         return average(lambda w: math.exp(-math.exp(x) * w))
 
-    for x in np.linspace(low, windows[0, 1], 9):
+    for x in np.linspace(low, boxes.windows[0, 1], 9):
         earlier = average(lambda w: -math.expm1(-math.exp(x - length) * w)) * growth  # noqa: B023
         assert tokens * earlier * waiting(x) ** max(tokens - 2, 0) < tolerance

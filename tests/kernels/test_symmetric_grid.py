@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from headode.kernels.symmetric_grid import (
+from headode.expectation.race.softmax.symmetric_grid import (
     LARGEST_WIDE,
     multiply_wide,
     series_from_grid,
     series_on_grid,
 )
+from headode.expectation.race.softmax.waves import HalfWaves
 
 
 @pytest.mark.parametrize("rows", [1, 2, 7, 8])
@@ -32,7 +33,7 @@ def waves_of(rng, sizes, halves):
         x = (np.arange(2 * half) - half + 0.5) * 0.37
         k = rng.uniform(0.5, 1.0) * np.arange(size)
         whole += [np.cos(np.outer(k, x)), np.sin(np.outer(k, x))]
-        waves += [np.ascontiguousarray(each[:, half:]) for each in whole[-2:]]
+        waves.append(HalfWaves(*(np.ascontiguousarray(each[:, half:]) for each in whole[-2:])))
     return tuple(waves), whole
 
 
@@ -45,9 +46,9 @@ def test_series_on_a_grid_and_back():
         for p in range(2)
         for q in range(2)
     )
-    values = series_on_grid(series, waves)
+    values = series_on_grid(series, *waves)
     np.testing.assert_allclose(values, expected, rtol=0, atol=1e-12)
     # The way back is the transpose.
     factors = rng.normal(size=values.shape)
-    response = series_from_grid(factors, waves)
+    response = series_from_grid(factors, *waves)
     assert (response * series).sum() == pytest.approx((factors * values).sum(), rel=1e-12)

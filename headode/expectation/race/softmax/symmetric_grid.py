@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from headode._checks import Array
+from headode.expectation.race.softmax.waves import HalfWaves
 from headode.kernels._compile import compiled_apart
 
 # Entries of a matrix above which the library is as fast; terms of a product that are added at once.
@@ -75,18 +76,17 @@ def multiply_wide(one: Array, two: Array, result: Array) -> None:
 
 
 @compiled_apart
-def series_on_grid(series: Array, waves: tuple[Array, Array, Array, Array]) -> Array:
+def series_on_grid(series: Array, x: HalfWaves, y: HalfWaves) -> Array:
     """(points of y, n, points of x) values of n series of two variables, in the points' order.
 
-    series: (2, K + 1, 2, n, K' + 1), of cosines and sines of x, of cosines and sines of y; waves:
-    cosines and sines (K + 1, half) of x, then (K' + 1, half) of y.
+    series: (2, K + 1, 2, n, K' + 1), of cosines and sines of x, of cosines and sines of y.
     """
     rows, _, count, columns = series.shape[1:]
-    half, half_y = waves[0].shape[1], waves[2].shape[1]
+    half, half_y = x.cosines.shape[1], y.cosines.shape[1]
     flat = series.reshape((2, rows, 2 * count * columns))
     along = np.empty((2, half, 2 * count * columns))
-    for p in range(2):
-        multiply_wide(waves[p].T, flat[p], along[p])
+    multiply_wide(x.cosines.T, flat[0], along[0])
+    multiply_wide(x.sines.T, flat[1], along[1])
     by_x = along.reshape((2, half, 2, count, columns))
     # The second variable's frequencies come first, so that rows are long again.
     turned = np.empty((2, columns, count, 2 * half))
@@ -99,8 +99,8 @@ def series_on_grid(series: Array, waves: tuple[Array, Array, Array, Array]) -> A
                     turned[p, m, f, half - 1 - i] = even - odd
     width = count * 2 * half
     wide, parts = turned.reshape((2, columns, width)), np.empty((2, half_y, width))
-    for p in range(2):
-        multiply_wide(waves[2 + p].T, wide[p], parts[p])
+    multiply_wide(y.cosines.T, wide[0], parts[0])
+    multiply_wide(y.sines.T, wide[1], parts[1])
     values = np.empty((2 * half_y, width))
     for i in range(half_y):
         for a in range(width):
@@ -110,11 +110,11 @@ def series_on_grid(series: Array, waves: tuple[Array, Array, Array, Array]) -> A
 
 
 @compiled_apart
-def series_from_grid(factors: Array, waves: tuple[Array, Array, Array, Array]) -> Array:
+def series_from_grid(factors: Array, x: HalfWaves, y: HalfWaves) -> Array:
     """Derivatives, with respect to the series, of Σ factors · :func:`series_on_grid`."""
     count = factors.shape[1]
-    rows, half = waves[0].shape
-    columns, half_y = waves[2].shape
+    rows, half = x.cosines.shape
+    columns, half_y = y.cosines.shape
     width = count * 2 * half
     flat, parts = factors.reshape((2 * half_y, width)), np.empty((2, half_y, width))
     for i in range(half_y):
@@ -122,8 +122,8 @@ def series_from_grid(factors: Array, waves: tuple[Array, Array, Array, Array]) -
             parts[0, i, a] = flat[half_y + i, a] + flat[half_y - 1 - i, a]
             parts[1, i, a] = flat[half_y + i, a] - flat[half_y - 1 - i, a]
     wide = np.empty((2, columns, width))
-    for p in range(2):
-        multiply_wide(waves[2 + p], parts[p], wide[p])
+    multiply_wide(y.cosines, parts[0], wide[0])
+    multiply_wide(y.sines, parts[1], wide[1])
     turned, along = (
         wide.reshape((2, columns, count, 2 * half)),
         np.empty((2, half, 2, count, columns)),
@@ -136,6 +136,6 @@ def series_from_grid(factors: Array, waves: tuple[Array, Array, Array, Array]) -
                     along[0, i, p, f, m], along[1, i, p, f, m] = after + before, after - before
     by_x = along.reshape((2, half, 2 * count * columns))
     response = np.empty((2, rows, 2 * count * columns))
-    for p in range(2):
-        multiply_wide(waves[p], by_x[p], response[p])
+    multiply_wide(x.cosines, by_x[0], response[0])
+    multiply_wide(x.sines, by_x[1], response[1])
     return response.reshape((2, rows, 2, count, columns))

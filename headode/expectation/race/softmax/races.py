@@ -18,14 +18,15 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from headode._checks import Array
 from headode.expectation.clock_functions import clock_step
 from headode.expectation.gaussian_rule import TooManyNodes
 from headode.expectation.gradients import Gradients
+from headode.expectation.race.setting import FieldLaws, LossWeights, Race
+from headode.expectation.race.softmax.head_race import GridAccuracy, add_marginals, race_heads
+from headode.expectation.race.softmax.pair_race import PairSums, overlap_pairs
+from headode.expectation.race.softmax.ring_times import RingTimes, ring_times
+from headode.expectation.race.softmax.waves import PairGrids
 from headode.expectation.threads import run_all, single_threaded_blas
-from headode.kernels.one_clock import Grids, add_marginals, race_heads
-from headode.kernels.ring_laws import RingLaws, ring_laws
-from headode.kernels.two_clocks import overlap_pairs
 
 # Fractions of the tolerance: of the law, times the number of tokens, that boxes and series leave
 # out; of the spectrum that a grid does not see; of the integrals beyond the ends of a grid.
@@ -37,73 +38,62 @@ PARALLEL_WORK, LARGEST_WORK, LARGEST_GRID = 100_000, 1 << 32, 1 << 23
 SMALL_PRODUCTS = 30
 
 
-def race_series(
-    means: Array,
-    covariances: Array,
-    probabilities: Array,
-    race: tuple[int, float],
-    alpha: tuple[float, float],
-    tolerance: float,
-) -> Gradients:
+def softmax_races(laws: FieldLaws, race: Race, loss: LossWeights, tolerance: float) -> Gradients:
     """The races of all heads, each by itself, and of all pairs of heads.
 
     Args:
-        means: (S + 1, H) of the shifted fields; row 0 of an unmarked token.
-        covariances: (S + 1, H, H).
-        probabilities: (S,) of the components of the signal.
-        race: L and ν, the rate of the null token.
-        alpha: α₁ and α₂ of −α₁ Σ_h E p_hε + ½ α₂ E Σ_l (Σ_h p_hl)², whose derivatives are returned.
+        laws: of a token's fields.
+        race: L and ν.
+        loss: α₁ and α₂ of −α₁ Σ_h E p_hε + ½ α₂ E Σ_l (Σ_h p_hl)², whose derivatives are returned.
         tolerance: target absolute error.
 
     Raises:
         TooManyNodes: for scores whose standard deviation is in the thousands.
     """
-    laws = means, covariances, probabilities
-    ring = ring_laws(means, covariances, *race, LAW * tolerance)
-    size = ring[5].shape[1] - 1  # the largest number of frequencies
-    # A limit takes as long as everything else that is not compiled.
+    times = ring_times(laws, race, LAW * tolerance)
+    size = times.moduli.shape[1] - 1  # the largest number of frequencies
+    # Setting the limit costs as much as all other Python here, so large products only are worth it.
     with single_threaded_blas() if size > SMALL_PRODUCTS else nullcontext():
-        steps = clock_step(tolerance), UNSEEN * tolerance, TAIL * tolerance
-        sums, first, second, nodes, grids = race_heads(ring, *laws, race, alpha, *steps)
-        points = grids[-1].shape[-1]
+        accuracy = GridAccuracy(clock_step(tolerance), UNSEEN * tolerance, TAIL * tolerance)
+        heads = race_heads(times, laws, race, loss, accuracy)
+        points = heads.grids.growth.shape[1]
         work = size**2 * (points // 2)
         if work == 0 or work > LARGEST_WORK or points**2 > LARGEST_GRID:
             raise TooManyNodes(
-                f"scores with a standard deviation of {math.sqrt(covariances.max()):.3g} take too "
-                "long by the factorized method (try method auto or a looser tolerance)"
+                f"scores with a standard deviation of {math.sqrt(laws.covariances.max()):.3g} take "
+                "too long by the factorized method (try method auto or a looser tolerance)"
             )
-        marked, squared = sums.tolist()
-        total = Gradients(marked, squared, first, second, nodes)
-        if means.shape[1] > 1:
-            _add_pairs(total, ring, laws, race[0], grids, alpha[1], work)
+        total = Gradients(heads.marked, heads.squared, heads.first, heads.second, heads.points)
+        if laws.means.shape[1] > 1:
+            _add_pairs(total, times, laws, race.tokens, heads.grids, loss.squared, work)
     return total
 
 
 def _add_pairs(
     total: Gradients,
-    ring: RingLaws,
-    laws: tuple[Array, Array, Array],
+    times: RingTimes,
+    laws: FieldLaws,
     tokens: int,
-    grids: Grids,
-    alpha: float,
+    grids: PairGrids,
+    scale: float,
     work: int,
 ) -> None:
     """Add the overlaps of all pairs of heads, and their derivatives."""
-    later = grids[-1]
-    pairs, marginals = _pairs(len(later)), np.zeros(later.shape)
-    overlaps = np.empty(len(pairs))
-    given = ring, *laws, tokens, grids, alpha
+    pairs = _pairs(laws.means.shape[1])
+    overlaps, marginals = np.empty(len(pairs)), np.zeros(grids.survival.shape)
+    sums = PairSums(overlaps, total.first, total.second, marginals)
     if work * len(pairs) > PARALLEL_WORK and len(pairs) > 1:
         half = len(pairs) // 2
-        apart = tuple(np.zeros_like(each) for each in (total.first, total.second, marginals))
-        ours = pairs[:half], *given, overlaps[:half], total.first, total.second, marginals
-        run_all(overlap_pairs, [ours, (pairs[half:], *given, overlaps[half:], *apart)], True)
-        total.first += apart[0]
-        total.second += apart[1]
-        marginals += apart[2]
+        apart = PairSums(overlaps[half:], *(np.zeros_like(each) for each in sums[1:]))
+        ours = sums._replace(overlaps=overlaps[:half])
+        shares = ((pairs[:half], ours), (pairs[half:], apart))
+        tasks = [(share, times, laws, tokens, grids, scale, into) for share, into in shares]
+        run_all(overlap_pairs, tasks, parallel=True)
+        for into, part in zip(ours[1:], apart[1:], strict=True):
+            into += part
     else:
-        overlap_pairs(pairs, *given, overlaps, total.first, total.second, marginals)
-    add_marginals(ring, *laws, grids, marginals, alpha, total.first, total.second)
+        overlap_pairs(pairs, times, laws, tokens, grids, scale, sums)
+    add_marginals(times, laws, grids, marginals, scale, total.first, total.second)
     total.squared += 2.0 * sum(overlaps.tolist())
 
 
