@@ -99,6 +99,11 @@ class Model:
         """Whether b_h = Q_hh/2, which SGD differentiates through."""
         return isinstance(self.offset, str) and self.offset == "nishimori"
 
+    @property
+    def label_variance(self) -> float:
+        """E y² = 1 + Δ²."""
+        return 1.0 + self.label_noise**2
+
     def offsets(self, state: OrderParameters) -> Array:
         """(H,) offsets b_h at this state."""
         if not isinstance(self.offset, str):

@@ -48,7 +48,7 @@ def bayes_risk_by_race(model: Model, tolerance: float) -> tuple[float, float]:
         change = abs(marked - previous)
         error = 0.5 * max(SAFETY * max(change, abs(marked - squared)), SMALLEST_TOLERANCE)
         nominal, previous = nominal * RATIO, marked
-    return 0.5 * (1.0 + model.label_noise**2 - previous), error
+    return 0.5 * (model.label_variance - previous), error
 
 
 def _reduced(signal: Signal) -> Signal:

@@ -21,6 +21,9 @@ from numpy.typing import NDArray
 from scipy.special import erf, owens_t
 
 from headode._checks import Array
+from headode.expectation.assembly import Assembly
+from headode.expectation.field_laws import state_laws
+from headode.expectation.moments import Moments
 from headode.expectation.terms import ExpectedUpdate
 from headode.model import Model
 from headode.order_parameters import OrderParameters
@@ -29,8 +32,7 @@ from headode.order_parameters import OrderParameters
 # takes it from quasi-Monte-Carlo.
 HAS_VALUE_NOISE = False
 
-# A few dozen terms of order one, in units of the last place. It is multiplied by 1 + max Q below
-# because tilting subtracts covariances of that size.
+# A few dozen terms of order one, in units of the last place.
 ROUNDOFF = 32 * float(np.finfo(float).eps)
 
 Index = NDArray[np.intp]
@@ -63,48 +65,22 @@ def expected_update(model: Model, state: OrderParameters, *, noise: bool) -> Exp
         The terms, with ``method="closed_form"`` and ``nodes=0``. ``value_noise`` is always None
         (see :data:`HAS_VALUE_NOISE`).
     """
-    signal, others = model.signal, model.tokens - 1
-    probabilities = signal.probabilities
-    laws = _token_laws(model, state)
+    probabilities, others = model.signal.probabilities, model.tokens - 1
+    laws = _Laws(*state_laws(model, state)[:2])
     mean, square = _attention_moments(laws, model.prefactor)
     slope, curvature = _loss_derivatives(laws, model.prefactor, state)
-
-    marked = float(probabilities @ mean[1:])
-    squared = float(probabilities @ square[1:] + others * square[0])
-    risk = 0.5 * (1.0 + model.label_noise**2 - 2.0 * state.m_v * marked + state.q_v * squared)
-    G = (slope[1:].T * probabilities) @ signal.means
-    if not signal.is_discrete:
-        spread = state.M @ signal.covariances
-        G += np.einsum("s,shk,skf->hf", probabilities, curvature[1:], spread)
-    offset_gradient = -(probabilities @ slope[1:]) - others * slope[0]
-    C = np.tensordot(probabilities, curvature[1:], 1) + others * curvature[0]
-    C = 0.5 * (C + C.T)  # symmetric to the last bit
-    if model.is_nishimori:
-        C[np.diag_indices(model.heads)] += offset_gradient
-    return ExpectedUpdate(
-        risk=risk,
-        G=G,
-        C=C,
-        N=_noise(model, state, laws, mean, square) if noise else None,
-        marked_attention=marked,
-        squared_attention=squared,
-        value_noise=None,
-        offset_gradient=offset_gradient,
-        error=ROUNDOFF * (1.0 + float(np.diag(state.Q).max())) * max(1.0, squared),
-        method="closed_form",
-        nodes=0,
+    slope[0] *= others
+    curvature[0] *= others
+    moments = Moments(
+        marked=float(probabilities @ mean[1:]),
+        squared=float(probabilities @ square[1:] + others * square[0]),
+        first=slope,
+        second=curvature,
+        noise=_noise(model, state, laws, mean, square) if noise else None,
     )
-
-
-def _token_laws(model: Model, state: OrderParameters) -> _Laws:
-    """Row 0: a token that is not marked; row s + 1: the marked one under component s."""
-    signal, M, Q = model.signal, state.M, state.Q
-    offset = model.offsets(state)
-    mean = np.concatenate([-offset[None], signal.means @ M.T - offset])
-    covariance = np.tile(Q, (signal.components + 1, 1, 1))
-    if not signal.is_discrete:
-        covariance[1:] += M @ signal.covariances @ M.T
-    return _Laws(mean, covariance)
+    # Tilting subtracts covariances of the size of Q.
+    error = ROUNDOFF * (1.0 + float(np.diag(state.Q).max())) * max(1.0, moments.squared)
+    return Assembly.of(model, state).terms(moments, method="closed_form", error=error)
 
 
 def _attention_moments(laws: _Laws, c: float) -> tuple[Array, Array]:
@@ -211,7 +187,7 @@ def _noise(model: Model, state: OrderParameters, laws: _Laws, mean: Array, squar
     order_0 = c * c * _mean_slope_slope(laws, h, k)
     tilted_mean, tilted_square = _attention_moments(_tilted_by_slopes(laws, h, k), c)
     order_1, order_2 = order_0 * tilted_mean, order_0 * tilted_square
-    constant = 1.0 + model.label_noise**2
+    constant = model.label_variance
 
     # 2ℓ q_v b·b + 2 (∂ℓ)², first with the derivatives on the marked token, then on another.
     rest = constant + q_v * others * square[0]

@@ -7,9 +7,13 @@ through their sum alone: C and N are multiples of the all-ones matrix.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from headode._checks import Array
+from headode.expectation.assembly import Assembly, population_risk
+from headode.expectation.moments import Moments
 from headode.expectation.terms import ExpectedUpdate
 from headode.model import Model
 from headode.order_parameters import OrderParameters
@@ -40,48 +44,37 @@ def expected_update(model: Model, state: OrderParameters, *, noise: bool) -> Exp
     # Mean and variance of A_l on the other tokens, and of A_ε for each component of the signal.
     mean_0 = c * (heads - float(model.offsets(state).sum()))
     variance_0 = float(aligned @ aligned) + c * c * float(state.R.sum())
-    spread = aligned @ model.signal.covariances
-    mean_s, variance_s = mean_0 + theta @ aligned, variance_0 + spread @ aligned
+    variance_s = variance_0 + (aligned @ model.signal.covariances) @ aligned
+    mean_s = mean_0 + theta @ aligned
     square_0, square_s = mean_0**2 + variance_0, mean_s**2 + variance_s
 
     marked = float(probabilities @ mean_s)
     squared = float(probabilities @ square_s) + others * square_0
-    constant = 1.0 + model.label_noise**2
-    risk = 0.5 * (constant - 2.0 * m_v * marked + q_v * squared)
-
-    pull = probabilities * (q_v * mean_s - m_v)
-    G = np.tile(c * (pull @ theta + q_v * (probabilities @ spread)), (heads, 1))
-    offset_gradient = np.full(heads, c * (m_v - q_v * (marked + others * mean_0)))
-    C = np.full((heads, heads), c * c * q_v * model.tokens)
-    if model.is_nishimori:
-        C[np.diag_indices(heads)] += offset_gradient
-
-    N, value_noise = None, None
+    # ∂ℓ/∂χ = c (q_v A − m_v δ_lε) on every token, ∂²ℓ/∂χ∂χ = c² q_v.
+    slopes = c * np.append(q_v * others * mean_0, q_v * mean_s - m_v)
+    curvatures = c * c * q_v * np.append(others, np.ones(len(theta)))
+    moments = Moments(
+        marked,
+        squared,
+        first=np.tile(slopes[:, None], (1, heads)),
+        second=np.tile(curvatures[:, None, None], (1, heads, heads)),
+    )
+    assembly = Assembly.of(model, state)
     if noise:
+        risk = population_risk(model, m_v, q_v, marked, squared)
         slope_squared = m_v**2 - 2.0 * m_v * q_v * marked + q_v**2 * squared
         entry = 2.0 * c * c * (q_v * model.tokens * risk + slope_squared)
-        N = np.full((heads, heads), entry)
+        moments.noise = np.full((heads, heads), entry)
         cube, fourth = _cube_and_fourth(mean_s, variance_s)
         fourth_0 = float(_cube_and_fourth(np.array(mean_0), np.array(variance_0))[1])
         marked_times_squared = float(probabilities @ (cube + others * square_0 * mean_s))
         squared_squared = float(probabilities @ (fourth + 2.0 * others * square_0 * square_s))
         squared_squared += others * (fourth_0 + (others - 1) * square_0**2)
-        value_noise = constant * squared - 2.0 * m_v * marked_times_squared + q_v * squared_squared
-
-    largest = max(abs(risk), squared, abs(value_noise or 0.0), float(np.abs(G).max()))
-    return ExpectedUpdate(
-        risk=risk,
-        G=G,
-        C=C,
-        N=N,
-        marked_attention=marked,
-        squared_attention=squared,
-        value_noise=value_noise,
-        offset_gradient=offset_gradient,
-        error=ROUNDOFF * max(1.0, largest),
-        method="closed_form",
-        nodes=0,
-    )
+        moments.value_noise = model.label_variance * squared
+        moments.value_noise += q_v * squared_squared - 2.0 * m_v * marked_times_squared
+    terms = assembly.terms(moments, method="closed_form")
+    largest = max(1.0, float(np.abs(terms.entries()).max()))
+    return replace(terms, error=ROUNDOFF * largest)
 
 
 def _cube_and_fourth(mean: Array, variance: Array) -> tuple[Array, Array]:

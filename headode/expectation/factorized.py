@@ -10,25 +10,24 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from typing import Any
 
 import numpy as np
 
 from headode._checks import Array
+from headode.expectation.assembly import Assembly
 from headode.expectation.clock import Clock, run_race
 from headode.expectation.clock_functions import SLOPES, Lattice
 from headode.expectation.clock_noise import HIGHEST, race_noise
 from headode.expectation.clock_pairs import PairGradients, pair_gradients
 from headode.expectation.common_mode import TokenRule
+from headode.expectation.field_laws import FieldLaws, state_laws
 from headode.expectation.gaussian_rule import LAW, grouped
-from headode.expectation.gradients import Gradients
 from headode.expectation.log_rates import LogRates
-from headode.expectation.race.setting import FieldLaws, LossWeights, Race
+from headode.expectation.moments import Moments
+from headode.expectation.race.setting import LossWeights, Race
 from headode.expectation.race.softmax.races import softmax_races
-from headode.expectation.symmetry import Symmetry
 from headode.expectation.terms import ExpectedUpdate
 from headode.expectation.threads import run_all, single_threaded_blas
-from headode.kernels.field_laws import field_laws, overlap_gradients
 from headode.kernels.load import load_token_law
 from headode.model import Model
 from headode.order_parameters import OrderParameters
@@ -98,65 +97,30 @@ class Factorized:
         self, state: OrderParameters, tolerance: float, error: float = 0.0
     ) -> ExpectedUpdate:
         """The terms at a nominal tolerance, said to have this error."""
-        model, signal = self._model, self._model.signal
-        # Copies are writable and contiguous whoever made the state: for each kind of array, kernels
-        # are compiled anew.
-        M, offsets = state.M.copy(), model.offsets(state).copy()
-        means, covariances = field_laws(
-            M, state.R.copy(), offsets, signal.means, signal.covariances
-        )
+        model, laws = self._model, state_laws(self._model, state)
         if model.tokens == 1 and model.activation.null == 0.0:
-            sums = self._certain(state, means)
+            moments = self._single_token(state, laws)
         elif model.activation.normalization == "pooled":
-            sums = self._pooled(state, means, covariances, tolerance)
+            moments = self._pooled(state, laws.means, laws.covariances, tolerance)
         else:
-            sums = self._per_head(state, means, covariances, tolerance)
-        G, C, offset_gradient = overlap_gradients(
-            sums.first,
-            sums.second,
-            M,
-            signal.probabilities,
-            signal.means,
-            signal.covariances,
-        )
-        if model.is_nishimori:
-            C += np.diag(offset_gradient)
-        N = sums.noise
-        symmetry = Symmetry.of(model, state)
-        if symmetry:
-            G, C = symmetry.project_rows(G), symmetry.project_matrix(C)
-            N = None if N is None else symmetry.project_matrix(N)
-            offset_gradient = symmetry.project_heads(offset_gradient)
-        level = 1.0 + model.label_noise**2
-        return ExpectedUpdate(
-            risk=0.5 * (level - 2 * state.m_v * sums.marked + state.q_v * sums.squared),
-            G=G,
-            C=C,
-            N=N,
-            marked_attention=sums.marked,
-            squared_attention=sums.squared,
-            value_noise=sums.value_noise,
-            offset_gradient=offset_gradient,
-            error=error,
-            method="factorized",
-            nodes=sums.nodes,
-        )
+            moments = self._per_head(state, laws, tolerance)
+        return Assembly.of(model, state).terms(moments, method="factorized", error=error)
 
-    def _certain(self, state: OrderParameters, means: Array) -> Gradients:
+    def _single_token(self, state: OrderParameters, laws: FieldLaws) -> Moments:
         """A single token without a rival gets all the weight, whatever its score."""
-        heads = means.shape[1]
+        heads = self._model.heads
         pooled = self._model.activation.normalization == "pooled"
         weight = 1.0 if pooled else self._scale * heads
-        sums = replace(Gradients.zero(*means.shape), marked=weight, squared=weight**2)
+        sums = replace(Moments.zero(*laws.means.shape), marked=weight, squared=weight**2)
         if self._noise:
-            loss = 1.0 + self._model.label_noise**2 - 2 * state.m_v * weight
+            loss = self._model.label_variance - 2 * state.m_v * weight
             sums.noise = np.zeros((heads, heads))
             sums.value_noise = (loss + state.q_v * weight**2) * weight**2
         return sums
 
     def _pooled(
         self, state: OrderParameters, means: Array, covariances: Array, tolerance: float
-    ) -> Gradients:
+    ) -> Moments:
         """One race of all heads together."""
         model, value = self._model, (state.m_v, state.q_v)
         sums, laws, clock = self._race(means, covariances, value, tolerance)
@@ -173,7 +137,7 @@ class Factorized:
 
     def _race(
         self, means: Array, covariances: Array, alpha: tuple[float, float], tolerance: float
-    ) -> tuple[Gradients, LogRates, Clock]:
+    ) -> tuple[Moments, LogRates, Clock]:
         """A race of rates Σ_h w_h, with derivatives with respect to the fields of the heads.
 
         Also returns the laws of the tokens and the clock.
@@ -196,23 +160,20 @@ class Factorized:
         race = run_race(laws, clock, model.signal.probabilities, given, alpha)
         first, second = laws.gradients(race.potentials(laws, clock))
         nodes = laws.groups[0].y[0].size
-        sums = Gradients(race.marked, race.squared, first, second, nodes)
+        sums = Moments(race.marked, race.squared, first, second, nodes)
         return sums, laws, clock
 
-    def _per_head(
-        self, state: OrderParameters, means: Array, covariances: Array, tolerance: float
-    ) -> Gradients:
+    def _per_head(self, state: OrderParameters, laws: FieldLaws, tolerance: float) -> Moments:
         """A race for each head, and one with two clocks for each pair of heads."""
         model, H, scale = self._model, self._model.heads, self._scale
         # An entry of G and C is a sum of H terms with the factor scale²; the risk, of H².
         tolerance /= (scale * H) ** 2 if scale == 1.0 else scale**2 * H
         alpha = (scale * state.m_v, scale**2 * state.q_v)
         if self._shifts:
-            laws = FieldLaws(means, covariances, model.signal.probabilities)
             race = Race(model.tokens, model.activation.null)
             total = softmax_races(laws, race, LossWeights(*alpha), tolerance)
         else:
-            total = self._race_pairs(means, covariances, alpha, tolerance)
+            total = self._race_pairs(laws.means, laws.covariances, alpha, tolerance)
         total.marked *= scale
         total.squared *= scale**2
         return total
@@ -220,10 +181,10 @@ class Factorized:
     @single_threaded_blas()
     def _race_pairs(
         self, means: Array, covariances: Array, alpha: tuple[float, float], tolerance: float
-    ) -> Gradients:
+    ) -> Moments:
         """The races of heads and pairs of heads whose scores are no exponentials."""
         model, H = self._model, self._model.heads
-        total = Gradients.zero(*means.shape)
+        total = Moments.zero(*means.shape)
         windows = []
         for h in range(H):
             one, _, clock = self._race(
@@ -265,14 +226,4 @@ class Factorized:
 
 def _distance(one: ExpectedUpdate, two: ExpectedUpdate) -> float:
     """The largest difference of two evaluations."""
-    pairs: list[tuple[Any, Any]] = [
-        (one.risk, two.risk),
-        (one.marked_attention, two.marked_attention),
-        (one.squared_attention, two.squared_attention),
-        (one.offset_gradient, two.offset_gradient),
-        (one.G, two.G),
-        (one.C, two.C),
-    ]
-    if one.N is not None and two.N is not None:
-        pairs += [(one.N, two.N), (one.value_noise, two.value_noise)]
-    return max(float(np.abs(np.subtract(first, second)).max()) for first, second in pairs)
+    return float(np.abs(one.entries() - two.entries()).max())

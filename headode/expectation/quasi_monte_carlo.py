@@ -8,15 +8,18 @@ give the error, and nodes are doubled until it is below the tolerance.
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 
 import numpy as np
 from scipy.special import stdtrit
 
 from headode._checks import Array
 from headode.errors import ToleranceWarning
+from headode.expectation.assembly import Assembly
+from headode.expectation.field_laws import state_laws
+from headode.expectation.moments import Moments
 from headode.expectation.nodes import REPLICATES, NodeSet, node_set
 from headode.expectation.root import symmetric_root
-from headode.expectation.symmetry import Symmetry
 from headode.expectation.terms import ExpectedUpdate
 from headode.expectation.threads import run_all
 from headode.kernels.load import load_kernel
@@ -74,15 +77,15 @@ class QuasiMonteCarlo:
             ToleranceWarning: once, if the largest number of nodes does not reach the tolerance.
         """
         nodes = node_set(self._model.tokens, self._model.heads, self._seed)
-        symmetry = Symmetry.of(self._model, state)
+        assembly = Assembly.of(self._model, state)
         sums = np.zeros((REPLICATES, self._layout[-1]))
         for level in range(self._level + 1):
             sums += self._level_sums(nodes, level, state)
-        terms = self._assemble(sums, nodes.total(self._level), state, symmetry)
+        terms = self._terms(sums, nodes.total(self._level), assembly)
         while terms.error > self._tolerance and self._level < nodes.last_level:
             self._level += 1
             sums += self._level_sums(nodes, self._level, state)
-            terms = self._assemble(sums, nodes.total(self._level), state, symmetry)
+            terms = self._terms(sums, nodes.total(self._level), assembly)
         if terms.error > self._tolerance and not self._warned:
             self._warned = True
             text = (
@@ -95,22 +98,20 @@ class QuasiMonteCarlo:
     def _level_sums(self, nodes: NodeSet, level: int, state: OrderParameters) -> Array:
         """(replicates, sums) over the nodes of one level; independent of the number of threads."""
         model, signal = self._model, self._model.signal
+        laws = state_laws(model, state)
         root = symmetric_root(state.Q)
         marked_roots = root[None]
         if not signal.is_discrete:
-            spread = np.einsum("hf,sfg,kg->shk", state.M, signal.covariances, state.M)
-            marked_roots = symmetric_root(state.Q + spread)
-        shift = -model.offsets(state)
-        marked_means = signal.means @ state.M.T + shift
+            marked_roots = symmetric_root(laws.covariances[1:])
         fixed = (
             root,
-            shift,
+            laws.means[0],
             np.ascontiguousarray(marked_roots),
-            marked_means,
+            laws.means[1:],
             signal.probabilities,
             state.m_v,
             state.q_v,
-            1.0 + model.label_noise**2,
+            model.label_variance,
             model.prefactor,
             self._noise,
         )
@@ -128,55 +129,42 @@ class QuasiMonteCarlo:
             total[replicate] += task[-1]
         return total
 
-    def _assemble(
-        self, sums: Array, count: int, state: OrderParameters, symmetry: Symmetry
-    ) -> ExpectedUpdate:
-        """Means over nodes, the terms of each replicate, their mean and error."""
-        model, signal = self._model, self._model.signal
-        H, S = model.heads, signal.components
-        means = sums / (count // REPLICATES)
-        parts = np.split(means, self._layout[:-1], axis=1)
-        scalars, rows, marked, other, shift_gradient, noise = parts
-        first = rows.reshape(-1, S, H)
-        marked = _full(marked.reshape(-1, S, H, H))
-        weighted = signal.probabilities[:, None] * first
-        G = np.einsum("rsh,sf->rhf", weighted, signal.means)
-        if not signal.is_discrete:
-            carried = np.einsum("s,gf,sfe->sge", signal.probabilities, state.M, signal.covariances)
-            G += np.einsum("rshg,sgf->rhf", marked, carried)
-        C = np.einsum("s,rshk->rhk", signal.probabilities, marked)
-        C += _full(other.reshape(-1, H, H))
-        offset_gradient = -shift_gradient
-        if model.is_nishimori:
-            C += offset_gradient[:, :, None] * np.eye(H)
-        N = _full(noise.reshape(-1, H, H))
-        if symmetry:
-            G, C = symmetry.project_rows(G), symmetry.project_matrix(C)
-            N, offset_gradient = symmetry.project_matrix(N), symmetry.project_heads(offset_gradient)
-        loss_level = 1.0 + model.label_noise**2
-        risk = 0.5 * (loss_level - 2 * state.m_v * scalars[:, 0] + state.q_v * scalars[:, 1])
-        judged = [risk[:, None], scalars[:, :2], offset_gradient, _flat(G), _flat(C)]
+    def _terms(self, sums: Array, nodes: int, assembly: Assembly) -> ExpectedUpdate:
+        """The terms, and their error from those of each replicate."""
+        rows = sums / (nodes // REPLICATES)
+        replicates = np.array([self._judged(self._moments(row), assembly) for row in rows])
+        spread = replicates.std(axis=0, ddof=1).max()
+        error = float(CONFIDENCE * spread / np.sqrt(REPLICATES))
+        moments = self._moments(rows.mean(axis=0))
+        moments.nodes = nodes
+        return assembly.terms(moments, method="quasi_monte_carlo", error=error)
+
+    def _judged(self, moments: Moments, assembly: Assembly) -> Array:
+        """The entries whose error counts."""
+        terms = assembly.terms(moments, method="quasi_monte_carlo")
+        if self._noise and not self._model.learns_value:
+            terms = replace(terms, value_noise=None)
+        entries = terms.entries()
+        if self._only_noise:
+            return entries[replace(terms, N=None, value_noise=None).entries().size :]
+        return entries
+
+    def _moments(self, row: Array) -> Moments:
+        """Moments from the kernel's sums, divided by the number of nodes."""
+        H, probabilities = self._model.heads, self._model.signal.probabilities
+        S = len(probabilities)
+        scalars, slopes, marked, other, total_slope, noise = np.split(row, self._layout[:-1])
+        first, second = np.empty((S + 1, H)), np.empty((S + 1, H, H))
+        first[1:] = slopes.reshape(S, H)
+        # The kernel's sum is over all tokens.
+        first[0] = total_slope - probabilities @ first[1:]
+        second[0] = _full(other.reshape(H, H))
+        second[1:] = _full(marked.reshape(S, H, H))
+        moments = Moments(float(scalars[0]), float(scalars[1]), first, second)
         if self._noise:
-            noises = [_flat(N), scalars[:, 2:]] if model.learns_value else [_flat(N)]
-            judged = noises if self._only_noise else judged + noises
-        spread = np.concatenate(judged, axis=1).std(axis=0, ddof=1).max()
-        return ExpectedUpdate(
-            risk=float(risk.mean()),
-            G=G.mean(axis=0),
-            C=C.mean(axis=0),
-            N=N.mean(axis=0) if self._noise else None,
-            marked_attention=float(scalars[:, 0].mean()),
-            squared_attention=float(scalars[:, 1].mean()),
-            value_noise=float(scalars[:, 2].mean()) if self._noise else None,
-            offset_gradient=offset_gradient.mean(axis=0),
-            error=float(CONFIDENCE * spread / np.sqrt(REPLICATES)),
-            method="quasi_monte_carlo",
-            nodes=count,
-        )
-
-
-def _flat(array: Array) -> Array:
-    return array.reshape(len(array), -1)
+            moments.noise = _full(noise.reshape(H, H))
+            moments.value_noise = float(scalars[2])
+        return moments
 
 
 def _full(lower: Array) -> Array:

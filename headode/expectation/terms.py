@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from headode._checks import Array
 
 
@@ -38,3 +40,13 @@ class ExpectedUpdate:
     error: float
     method: str
     nodes: int
+
+    def entries(self) -> Array:
+        """All that ``error`` is about, in one vector; the learning-rate noise comes last."""
+        scalars = [self.risk, self.marked_attention, self.squared_attention]
+        parts = [np.array(scalars), self.offset_gradient, self.G.ravel(), self.C.ravel()]
+        if self.N is not None:
+            parts.append(self.N.ravel())
+        if self.value_noise is not None:
+            parts.append(np.array([self.value_noise]))
+        return np.concatenate(parts)

@@ -14,6 +14,7 @@ import numpy as np
 from headode._checks import check_number
 from headode._version import __version__
 from headode.errors import ArgumentError, ToleranceWarning
+from headode.expectation.assembly import population_risk
 from headode.expectation.bayes_risk import bayes_risk_and_error
 from headode.expectation.threads import single_threaded_blas
 from headode.model import Model
@@ -162,8 +163,7 @@ class _Risks:
         if self._refit:
             m_v = attention.marked / attention.squared
             q_v = m_v**2
-        level = 1.0 + self._model.label_noise**2
-        risk = 0.5 * (level - 2 * m_v * attention.marked + q_v * attention.squared)
+        risk = population_risk(self._model, m_v, q_v, attention.marked, attention.squared)
         error = (abs(m_v) + 0.5 * q_v) * attention.error
         return _Pruned(heads, risk, error, m_v)
 

@@ -12,7 +12,8 @@ from scipy.special import loggamma
 
 import headode as ho
 from headode.expectation.factorized import Factorized
-from headode.expectation.race.setting import FieldLaws, Race
+from headode.expectation.field_laws import FieldLaws
+from headode.expectation.race.setting import Race
 from headode.expectation.race.softmax import races
 from headode.expectation.race.softmax.boxes import choose_boxes
 from headode.expectation.race.softmax.ring_times import ring_times

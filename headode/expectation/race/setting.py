@@ -4,27 +4,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from headode._checks import Array
-
-# Laws of an unmarked token stand before those of the marked one, in every array.
-UNMARKED, MARKED = 0, 1
-
-
-class FieldLaws(NamedTuple):
-    """Gaussian laws of a token's fields χ − b.
-
-    Law 0 is an unmarked token's; law s + 1 is the marked token's, given component s of the signal.
-
-    Attributes:
-        means: (S + 1, H).
-        covariances: (S + 1, H, H).
-        probabilities: (S,) of the components.
-    """
-
-    means: Array
-    covariances: Array
-    probabilities: Array
-
 
 class Race(NamedTuple):
     """Who takes part.

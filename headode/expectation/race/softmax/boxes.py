@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from headode._checks import Array
-from headode.expectation.race.setting import FieldLaws, Race
+from headode.expectation.field_laws import FieldLaws
+from headode.expectation.race.setting import Race
 from headode.kernels._compile import compiled
 
 # Exponents s that the two bounds try, and log (s/e)^s of the second one's.

@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headode._checks import Array
-from headode.expectation.race.setting import FieldLaws, LossWeights, Race
+from headode.expectation.field_laws import FieldLaws
+from headode.expectation.race.setting import LossWeights, Race
 from headode.expectation.race.softmax.head_series import (
     DENSITY,
     OF_MARKED,

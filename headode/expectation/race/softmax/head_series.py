@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from headode._checks import Array
-from headode.expectation.race.setting import FieldLaws
+from headode.expectation.field_laws import FieldLaws
 from headode.expectation.race.softmax.ring_times import Complex, RingTimes
 from headode.expectation.race.softmax.symmetric_grid import fold, multiply, unfold
 from headode.expectation.race.softmax.waves import ROTATIONS, HalfWaves

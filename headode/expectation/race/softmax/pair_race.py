@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headode._checks import Array
-from headode.expectation.race.setting import FieldLaws
+from headode.expectation.field_laws import FieldLaws
 from headode.expectation.race.softmax.pair_series import (
     PairLaws,
     PairSide,

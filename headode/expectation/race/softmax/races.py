@@ -19,9 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headode.expectation.clock_functions import clock_step
+from headode.expectation.field_laws import FieldLaws
 from headode.expectation.gaussian_rule import TooManyNodes
-from headode.expectation.gradients import Gradients
-from headode.expectation.race.setting import FieldLaws, LossWeights, Race
+from headode.expectation.moments import Moments
+from headode.expectation.race.setting import LossWeights, Race
 from headode.expectation.race.softmax.head_race import GridAccuracy, add_marginals, race_heads
 from headode.expectation.race.softmax.pair_race import PairSums, overlap_pairs
 from headode.expectation.race.softmax.ring_times import RingTimes, ring_times
@@ -38,7 +39,7 @@ PARALLEL_WORK, LARGEST_WORK, LARGEST_GRID = 100_000, 1 << 32, 1 << 23
 SMALL_PRODUCTS = 30
 
 
-def softmax_races(laws: FieldLaws, race: Race, loss: LossWeights, tolerance: float) -> Gradients:
+def softmax_races(laws: FieldLaws, race: Race, loss: LossWeights, tolerance: float) -> Moments:
     """The races of all heads, each by itself, and of all pairs of heads.
 
     Args:
@@ -63,14 +64,14 @@ def softmax_races(laws: FieldLaws, race: Race, loss: LossWeights, tolerance: flo
                 f"scores with a standard deviation of {math.sqrt(laws.covariances.max()):.3g} take "
                 "too long by the factorized method (try method auto or a looser tolerance)"
             )
-        total = Gradients(heads.marked, heads.squared, heads.first, heads.second, heads.points)
+        total = Moments(heads.marked, heads.squared, heads.first, heads.second, heads.points)
         if laws.means.shape[1] > 1:
             _add_pairs(total, times, laws, race.tokens, heads.grids, loss.squared, work)
     return total
 
 
 def _add_pairs(
-    total: Gradients,
+    total: Moments,
     times: RingTimes,
     laws: FieldLaws,
     tokens: int,

@@ -20,7 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headode._checks import Array
-from headode.expectation.race.setting import FieldLaws, Race
+from headode.expectation.field_laws import FieldLaws
+from headode.expectation.race.setting import Race
 from headode.expectation.race.softmax.boxes import Boxes, choose_boxes
 from headode.kernels._compile import compiled
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from headode.kernels.field_laws import field_laws, overlap_gradients
+from headode.expectation.field_laws import field_laws, overlap_gradients
 
 H, F, S = 4, 3, 5
 

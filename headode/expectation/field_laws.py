@@ -6,10 +6,45 @@ another one, which the products of the linear algebra library do not promise.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from headode._checks import Array
 from headode.kernels._compile import compiled_in_order
+from headode.model import Model
+from headode.order_parameters import OrderParameters
+
+
+class FieldLaws(NamedTuple):
+    """Gaussian laws of a token's fields χ − b.
+
+    Law 0 is an unmarked token's; law s + 1 is the marked token's, given component s of the signal.
+
+    Attributes:
+        means: (S + 1, H).
+        covariances: (S + 1, H, H).
+        probabilities: (S,) of the components.
+    """
+
+    means: Array
+    covariances: Array
+    probabilities: Array
+
+
+def state_laws(model: Model, state: OrderParameters) -> FieldLaws:
+    """The laws of the fields at a state (theory: order parameters)."""
+    signal = model.signal
+    # Copies are writable and contiguous whoever made the state: for each kind of array, kernels are
+    # compiled anew.
+    means, covariances = field_laws(
+        state.M.copy(),
+        state.R.copy(),
+        model.offsets(state).copy(),
+        signal.means,
+        signal.covariances,
+    )
+    return FieldLaws(means, covariances, signal.probabilities)
 
 
 @compiled_in_order
