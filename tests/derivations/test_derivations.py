@@ -24,6 +24,7 @@ def test_derivation_holds(path, monkeypatch, capsys):
     assert printed.startswith(ast.get_docstring(ast.parse(path.read_text()), clean=False))
     lines = [line for line in printed.splitlines() if line.startswith("checked: ")]
     assert len(lines) >= 2
+    assert _yields_of_check(path) >= 2, "check() must be a generator"
     # As many lines as `yield`s, or more where one of them stands in a loop: none is skipped.
     assert len(lines) >= _yields_of_check(path)
 
