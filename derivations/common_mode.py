@@ -20,6 +20,7 @@ import sympy as sp
 from _gaussian import gauss_hermite
 
 from headode.expectation.common_mode import TokenRule
+from headode.kernels.token_rule import Precision
 
 
 def check() -> Iterator[str]:
@@ -78,7 +79,7 @@ def _average_error(covariance: np.ndarray, channels: int) -> float:
         return np.exp(-np.exp(x) * np.exp(fields + mean).sum(axis=1))
 
     direct = gauss_hermite(survival, covariance, 120)
-    rule = TokenRule.cheapest(covariance, 1e-12, 1 << 16, shifts=True)
+    rule = TokenRule.cheapest(covariance, Precision(1e-12), 1 << 16, shifts=True)
     assert rule.deviation > 0
     assert rule.zeta.size >= channels
     z, w = np.polynomial.hermite_e.hermegauss(150)

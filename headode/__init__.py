@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         HeadodeError,
         Interrupted,
         NumericalFailure,
+        SmoothnessWarning,
         ToleranceWarning,
     )
     from headode.expectation.bayes_risk import bayes_risk
@@ -56,6 +57,7 @@ _HOME = {
     "OptimalRisk": "headode.statics.optimal_risk",
     "OrderParameters": "headode.order_parameters",
     "Signal": "headode.signal",
+    "SmoothnessWarning": "headode.errors",
     "ToleranceWarning": "headode.errors",
     "bayes_risk": "headode.expectation.bayes_risk",
     "config_from_dict": "headode.config",
@@ -90,6 +92,7 @@ __all__ = [
     "OptimalRisk",
     "OrderParameters",
     "Signal",
+    "SmoothnessWarning",
     "ToleranceWarning",
     "__version__",
     "bayes_risk",

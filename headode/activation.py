@@ -14,6 +14,7 @@ from typing import Any, Literal, get_args
 
 from headode._checks import check_option
 from headode.errors import ArgumentError, one_of
+from headode.score_expression import check_score
 
 Normalization = Literal["per_head", "pooled", "none"]
 NORMALIZATIONS: tuple[Normalization, ...] = get_args(Normalization)
@@ -34,14 +35,19 @@ class Activation:
     Attributes:
         name: identifier, used in configurations and for the generated kernel.
         score: one of ``exp``, ``softplus``, ``affine`` (1 + x), ``erf`` (1 + erf x), or a SymPy
-            expression in one symbol.
+            expression in one symbol: positive if it is normalized, with a continuous first
+            derivative.
         normalization: ``per_head``, ``pooled`` or ``none``.
         null: weight of a null token, e.g. 1 for softmax-1.
         average: divide by the number of heads (``per_head`` only).
         summary: one line for listings.
 
     Raises:
-        ArgumentError: for a name that is no identifier, or parts that do not go together.
+        ArgumentError: for a name that is no identifier, parts that do not go together, or a score
+            that cannot be used.
+
+    Warns:
+        SmoothnessWarning: for a score whose second or third derivative jumps.
     """
 
     name: str
@@ -57,9 +63,9 @@ class Activation:
         check_option("normalization", self.normalization, NORMALIZATIONS)
         if isinstance(self.score, str):
             check_option("score", self.score, BUILTIN_SCORES)
-        elif not hasattr(self.score, "free_symbols") or len(self.score.free_symbols) != 1:
-            requirement = "be a built-in score name or a SymPy expression in one symbol"
-            raise ArgumentError("score", requirement, self.score)
+        else:
+            score = check_score(self.score, positive=self.normalization != "none")
+            object.__setattr__(self, "score", score)
         if self.null < 0:
             raise ArgumentError("null", "be ≥ 0", self.null)
         if self.null and self.normalization == "none":

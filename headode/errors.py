@@ -62,6 +62,10 @@ class ToleranceWarning(UserWarning):
     """The asked tolerance was not reached within the largest allowed number of nodes."""
 
 
+class SmoothnessWarning(UserWarning):
+    """A score function is not smooth, so that expectations converge slowly."""
+
+
 def describe(value: Any) -> str:
     """Show a value in an error message: short, and without NumPy's type decoration."""
     if hasattr(value, "tolist"):

@@ -11,7 +11,7 @@ import numpy as np
 from headode._checks import Array
 from headode.expectation.threads import single_threaded_blas
 from headode.kernels.lattice import WIDTH, lagrange, smooth
-from headode.kernels.token_rule import hermite_nodes, line_size
+from headode.kernels.token_rule import Precision, hermite_nodes, line_size
 
 # Of the lattice at a tolerance of 1e-10; WIDTH points interpolate with that power of it.
 STEP, STEP_TOLERANCE = 0.1, 1e-10
@@ -107,7 +107,9 @@ def averaged_functions(
     """
     if deviation < lattice.smallest_deviation:
         # So many more nodes as Lagrange's polynomials need by themselves.
-        nodes, weights = hermite_nodes(min(line_size(deviation, tolerance, 1), 12) + zeta.size)
+        nodes, weights = hermite_nodes(
+            min(line_size(deviation, Precision(tolerance)), 12) + zeta.size
+        )
         shifted = low + deviation * nodes / lattice.step
         functions = clock_functions(lattice, shifted, count, powers)
         with single_threaded_blas():

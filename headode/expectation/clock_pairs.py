@@ -20,6 +20,7 @@ from headode._checks import Array
 from headode.expectation.clock import survivors
 from headode.expectation.pair_tables import PairTables, pair_tables
 from headode.kernels.load import Kernel
+from headode.kernels.token_rule import Precision
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ def pair_gradients(
     probabilities: Array,
     race: tuple[int, float],
     tolerance: float,
+    precision: Precision,
 ) -> PairGradients:
     """Evaluate one pair of heads.
 
@@ -56,12 +58,13 @@ def pair_gradients(
         probabilities: (S,) of the components of the signal.
         race: L and ν.
         tolerance: target absolute error.
+        precision: of the rules for the fields.
 
     Raises:
         TooManyNodes: for fields whose standard deviation is of the order of a hundred.
     """
     length, null = race
-    tables = pair_tables(law_of, means, covariances, windows, tolerance, length)
+    tables = pair_tables(law_of, means, covariances, windows, tolerance, precision)
     survival = np.multiply.outer(*(step * np.exp(-null * t) for step, t in tables.clocks))
     return _vary(tables, survival, probabilities, length)
 

@@ -17,7 +17,7 @@ import numpy as np
 from headode._checks import Array
 from headode.expectation.gaussian_rule import GaussianRule
 from headode.kernels.lattice import LANES
-from headode.kernels.token_rule import hermite_nodes, token_rule
+from headode.kernels.token_rule import Precision, hermite_nodes, token_rule
 
 
 @dataclass(frozen=True)
@@ -43,22 +43,21 @@ class TokenRule:
 
     @classmethod
     def cheapest(
-        cls, covariance: Array, tolerance: float, limit: int, *, shifts: bool, tokens: int = 1
+        cls, covariance: Array, precision: Precision, limit: int, *, shifts: bool
     ) -> TokenRule:
         """The cheapest rule among the ways to take out a common mode, or not to.
 
         Args:
             covariance: (H, H) of the fields.
-            tolerance: target absolute error of expectations of a clock's functions.
+            precision: of expectations of a clock's functions.
             limit: largest number of nodes.
             shifts: whether scores are exponential, so that common motion is a shift.
-            tokens: L; so many of them reach further out.
 
         Raises:
             TooManyNodes: if every rule takes more than ``limit`` nodes.
         """
         deviation, rest, channels, nodes, weights = token_rule(
-            covariance, tolerance, limit, shifts, tokens, LANES
+            covariance, precision, limit, shifts, LANES
         )
         fields = GaussianRule.within(nodes, weights, limit)
         return cls(deviation, rest, hermite_nodes(channels)[0], fields)

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 
-from headode._checks import Array
 from headode.expectation.assembly import Assembly
 from headode.expectation.clock import Clock, run_race
 from headode.expectation.clock_functions import SLOPES, Lattice
@@ -26,9 +26,11 @@ from headode.expectation.log_rates import LogRates
 from headode.expectation.moments import Moments
 from headode.expectation.race.setting import LossWeights, Race
 from headode.expectation.race.softmax.races import softmax_races
+from headode.expectation.sharpness import score_sharpness
 from headode.expectation.terms import ExpectedUpdate
 from headode.expectation.threads import run_all, single_threaded_blas
 from headode.kernels.load import load_token_law
+from headode.kernels.token_rule import Precision
 from headode.model import Model
 from headode.order_parameters import OrderParameters
 
@@ -39,12 +41,29 @@ FINE, COARSE, SAFETY = 0.3, 3.0, 3.0
 # Roundoff below; above, the rules' error formulas do not apply.
 SMALLEST_TOLERANCE, LARGEST_TOLERANCE = 1e-11, 1e-2
 ROUNDOFF = 1e-12
+# Where a score function is sharper than its derivatives tell: factors of the number of nodes.
+SHARPER, LARGEST_SHARPNESS = 1.5, 60.0
 # Tolerance of the lattice and the clock's step for the noise, as a fraction of the others'.
 WIDER = 0.03
 # Along a trajectory the error is estimated anew at every so many evaluations, and kept in between.
 CHECK_EVERY = 8
 # Gaussian nodes of one law: beyond, the tensor rule is not worth its time.
 LARGEST_NODES = 1 << 20
+
+
+class Effort(NamedTuple):
+    """How much one evaluation takes: all that it depends on beside the state.
+
+    Attributes:
+        tolerance: nominal; of exponential scores an evaluation is accurate to a hundredth of it.
+        sharpness: factor of the nodes along each direction of the fields, on top of what the score
+            function's derivatives tell.
+        shifted: other nodes for the fields, with errors of the same size and another sign.
+    """
+
+    tolerance: float
+    sharpness: float = 1.0
+    shifted: bool = False
 
 
 class Factorized:
@@ -61,8 +80,8 @@ class Factorized:
     def __init__(self, model: Model, *, noise: bool = False, tolerance: float = 1e-6) -> None:
         self._model, self._noise = model, noise
         self._tolerance = min(max(tolerance, SMALLEST_TOLERANCE), LARGEST_TOLERANCE)
-        # Tightened where an error turns out too large, and left so for the rest of a trajectory.
-        self._nominal = self._tolerance
+        # Raised where an error turns out too large, and left so for the rest of a trajectory.
+        self._effort = Effort(self._tolerance)
         self._calls, self._last_error = 0, 0.0
         self._law = load_token_law(model.activation)
         # Adding a number to all the fields shifts the log-rate.
@@ -77,33 +96,53 @@ class Factorized:
         """
         self._calls += 1
         if self._calls % CHECK_EVERY != 1:
-            return self._assemble(state, FINE * self._nominal, self._last_error)
+            return self.assemble(state, self._scaled(FINE), self._last_error)
         terms = self._evaluate(state)
-        while terms.error > self._tolerance and self._nominal > SMALLEST_TOLERANCE:
-            shrink = min(0.5, 0.5 * self._tolerance / terms.error)
-            self._nominal = max(shrink * self._nominal, SMALLEST_TOLERANCE)
+        while terms.error > self._tolerance and self._raise_effort(terms.error):
             terms = self._evaluate(state)
         self._last_error = terms.error
         return terms
 
+    def _scaled(self, factor: float) -> Effort:
+        return self._effort._replace(tolerance=factor * self._effort.tolerance)
+
+    def _raise_effort(self, error: float) -> bool:
+        """Make the next evaluation more accurate; False where nothing more can be done."""
+        tolerance, sharpness = self._effort.tolerance, self._effort.sharpness
+        shrink = min(0.5, 0.5 * self._tolerance / error)
+        nominal = max(shrink * tolerance, SMALLEST_TOLERANCE)
+        # The tolerance alone makes steps that converge slowly hardly smaller.
+        if not self._shifts and sharpness < LARGEST_SHARPNESS:
+            sharpness *= SHARPER
+        raised = Effort(nominal, sharpness)
+        if raised == self._effort:
+            return False
+        self._effort = raised
+        return True
+
     def _evaluate(self, state: OrderParameters) -> ExpectedUpdate:
-        """The terms at the current nominal tolerance, with their error."""
-        fine = self._assemble(state, FINE * self._nominal)
-        coarse = self._assemble(state, COARSE * self._nominal)
+        """The terms with the current effort, and their error."""
+        fine = self.assemble(state, self._scaled(FINE))
+        coarse = self.assemble(state, self._scaled(COARSE))
         error = max(ROUNDOFF, SAFETY * _distance(fine, coarse))
+        if not self._shifts:
+            shifted = self.assemble(state, self._scaled(FINE)._replace(shifted=True))
+            error = max(error, SAFETY * _distance(fine, shifted))
         return replace(fine, error=error)
 
-    def _assemble(
-        self, state: OrderParameters, tolerance: float, error: float = 0.0
+    def assemble(
+        self, state: OrderParameters, effort: Effort, error: float = 0.0
     ) -> ExpectedUpdate:
-        """The terms at a nominal tolerance, said to have this error."""
+        """The terms with this effort, said to have this error."""
         model, laws = self._model, state_laws(self._model, state)
+        sharpness = effort.sharpness * score_sharpness(model.activation, laws)
+        effort = effort._replace(sharpness=sharpness)
         if model.tokens == 1 and model.activation.null == 0.0:
             moments = self._single_token(state, laws)
         elif model.activation.normalization == "pooled":
-            moments = self._pooled(state, laws.means, laws.covariances, tolerance)
+            moments = self._pooled(state, laws, effort)
         else:
-            moments = self._per_head(state, laws, tolerance)
+            moments = self._per_head(state, laws, effort)
         return Assembly.of(model, state).terms(moments, method="factorized", error=error)
 
     def _single_token(self, state: OrderParameters, laws: FieldLaws) -> Moments:
@@ -118,15 +157,13 @@ class Factorized:
             sums.value_noise = (loss + state.q_v * weight**2) * weight**2
         return sums
 
-    def _pooled(
-        self, state: OrderParameters, means: Array, covariances: Array, tolerance: float
-    ) -> Moments:
+    def _pooled(self, state: OrderParameters, laws: FieldLaws, effort: Effort) -> Moments:
         """One race of all heads together."""
         model, value = self._model, (state.m_v, state.q_v)
-        sums, laws, clock = self._race(means, covariances, value, tolerance)
+        sums, rates, clock = self._race(laws, value, effort)
         if self._noise:
             sums.noise, sums.value_noise = race_noise(
-                laws,
+                rates,
                 clock,
                 model.signal.probabilities,
                 (model.tokens, model.activation.null),
@@ -136,63 +173,61 @@ class Factorized:
         return sums
 
     def _race(
-        self, means: Array, covariances: Array, alpha: tuple[float, float], tolerance: float
+        self, laws: FieldLaws, alpha: tuple[float, float], effort: Effort
     ) -> tuple[Moments, LogRates, Clock]:
         """A race of rates Σ_h w_h, with derivatives with respect to the fields of the heads.
 
         Also returns the laws of the tokens and the clock.
         """
-        model = self._model
+        model, tolerance = self._model, effort.tolerance
         # The noise's powers of a clock are six at most, instead of two: its spectrum is wider.
         lattice = Lattice.of(WIDER * tolerance if self._noise else tolerance)
         rule = partial(
             TokenRule.cheapest,
-            tolerance=LAW * tolerance,
+            precision=self._precision(effort),
             limit=LARGEST_NODES,
             shifts=self._shifts,
-            tokens=model.tokens,
         )
-        rules = grouped(covariances, rule)
-        laws = LogRates.of(self._law, means, rules, lattice, shifts=self._shifts)
+        rules = grouped(laws.covariances, rule)
+        rates = LogRates.of(self._law, laws.means, rules, lattice, shifts=self._shifts)
         powers = HIGHEST if self._noise else SLOPES
-        clock = Clock.covering(laws, model.tokens, tolerance, powers)
+        clock = Clock.covering(rates, model.tokens, tolerance, powers)
         given = model.tokens, model.activation.null
-        race = run_race(laws, clock, model.signal.probabilities, given, alpha)
-        first, second = laws.gradients(race.potentials(laws, clock))
-        nodes = laws.groups[0].y[0].size
-        sums = Moments(race.marked, race.squared, first, second, nodes)
-        return sums, laws, clock
+        race = run_race(rates, clock, model.signal.probabilities, given, alpha)
+        first, second = rates.gradients(race.potentials(rates, clock))
+        nodes = rates.groups[0].y[0].size
+        return Moments(race.marked, race.squared, first, second, nodes), rates, clock
 
-    def _per_head(self, state: OrderParameters, laws: FieldLaws, tolerance: float) -> Moments:
+    def _precision(self, effort: Effort) -> Precision:
+        """That of rules for the fields."""
+        return Precision(
+            LAW * effort.tolerance, self._model.tokens, effort.sharpness, effort.shifted
+        )
+
+    def _per_head(self, state: OrderParameters, laws: FieldLaws, effort: Effort) -> Moments:
         """A race for each head, and one with two clocks for each pair of heads."""
         model, H, scale = self._model, self._model.heads, self._scale
         # An entry of G and C is a sum of H terms with the factor scale²; the risk, of H².
-        tolerance /= (scale * H) ** 2 if scale == 1.0 else scale**2 * H
+        terms = (scale * H) ** 2 if scale == 1.0 else scale**2 * H
+        effort = effort._replace(tolerance=effort.tolerance / terms)
         alpha = (scale * state.m_v, scale**2 * state.q_v)
         if self._shifts:
             race = Race(model.tokens, model.activation.null)
-            total = softmax_races(laws, race, LossWeights(*alpha), tolerance)
+            total = softmax_races(laws, race, LossWeights(*alpha), effort.tolerance)
         else:
-            total = self._race_pairs(laws.means, laws.covariances, alpha, tolerance)
+            total = self._race_pairs(laws, alpha, effort)
         total.marked *= scale
         total.squared *= scale**2
         return total
 
     @single_threaded_blas()
-    def _race_pairs(
-        self, means: Array, covariances: Array, alpha: tuple[float, float], tolerance: float
-    ) -> Moments:
+    def _race_pairs(self, laws: FieldLaws, alpha: tuple[float, float], effort: Effort) -> Moments:
         """The races of heads and pairs of heads whose scores are no exponentials."""
         model, H = self._model, self._model.heads
-        total = Moments.zero(*means.shape)
+        total = Moments.zero(*laws.means.shape)
         windows = []
         for h in range(H):
-            one, _, clock = self._race(
-                np.ascontiguousarray(means[:, [h]]),
-                np.ascontiguousarray(covariances[:, [h]][:, :, [h]]),
-                alpha,
-                tolerance,
-            )
+            one, _, clock = self._race(laws.of_heads([h]), alpha, effort)
             windows.append(clock.window)
             total.marked += one.marked
             total.squared += one.squared
@@ -206,12 +241,13 @@ class Factorized:
             pair = list(pairs[index])
             results[index] = pair_gradients(
                 self._law,
-                means[:, pair],
-                covariances[:, pair][:, :, pair],
+                laws.of_heads(pair).means,
+                laws.of_heads(pair).covariances,
                 [windows[head] for head in pair],
                 model.signal.probabilities,
                 (model.tokens, model.activation.null),
-                tolerance,
+                effort.tolerance,
+                self._precision(effort),
             )
 
         run_all(evaluate, [(index,) for index in range(len(pairs))], parallel=len(pairs) > 1)

@@ -31,6 +31,15 @@ class FieldLaws(NamedTuple):
     covariances: Array
     probabilities: Array
 
+    def of_heads(self, heads: list[int]) -> FieldLaws:
+        """The laws of some heads' fields."""
+        covariances = self.covariances[:, heads][:, :, heads]
+        return FieldLaws(
+            np.ascontiguousarray(self.means[:, heads]),
+            np.ascontiguousarray(covariances),
+            self.probabilities,
+        )
+
 
 def state_laws(model: Model, state: OrderParameters) -> FieldLaws:
     """The laws of the fields at a state (theory: order parameters)."""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from headode._checks import Array
 from headode.errors import NumericalFailure
 from headode.kernels.lattice import LANES
-from headode.kernels.token_rule import tensor_rule
+from headode.kernels.token_rule import Precision, tensor_rule
 
 T = TypeVar("T")
 
@@ -88,6 +88,6 @@ class GaussianRule:
         """
         directions = np.ascontiguousarray(directions)
         nodes, weights = tensor_rule(
-            deviations, directions, reaches, tolerance, limit, 1, 0.0, LANES
+            deviations, directions, reaches, Precision(tolerance), limit, 0.0, LANES
         )
         return cls.within(nodes, weights, limit)

@@ -9,11 +9,12 @@ import numpy as np
 
 from headode._checks import Array
 from headode.expectation.clock_functions import clock_step, clock_times
-from headode.expectation.gaussian_rule import LAW, TooManyNodes
+from headode.expectation.gaussian_rule import TooManyNodes
+from headode.expectation.sharpness import relative_derivatives
 from headode.expectation.threads import scratch
 from headode.kernels.generated.clock import average_tables
 from headode.kernels.load import Kernel
-from headode.kernels.token_rule import line_rule
+from headode.kernels.token_rule import Precision, line_rule
 
 # Multiplications in one of the about ten matrix products and tables: some seconds in all.
 LARGEST_WORK = 1 << 31
@@ -42,10 +43,10 @@ def pair_tables(
     covariances: Array,
     windows: list[tuple[float, float]],
     tolerance: float,
-    length: int,
+    precision: Precision,
 ) -> PairTables:
     """Tables by nodes for one head's field and, given it, the other's."""
-    fields = _Fields.of(means, covariances, LAW * tolerance, length)
+    fields = _Fields.of(means, covariances, precision)
     chains = math.ceil(math.log(2) / clock_step(tolerance))
     step = math.log(2) / chains
     points = [math.ceil((end - begin) / step) + 1 for begin, end in windows]
@@ -82,14 +83,14 @@ class _Fields:
     inner: Array  # (laws, J) weights
 
     @classmethod
-    def of(cls, means: Array, covariances: Array, tolerance: float, tokens: int) -> _Fields:
+    def of(cls, means: Array, covariances: Array, precision: Precision) -> _Fields:
         rows = []
         for mean, covariance in zip(means, covariances, strict=True):
             deviation = math.sqrt(max(float(covariance[0, 0]), 0.0))
             carried = float(covariance[0, 1]) / deviation if deviation > 0 else 0.0
             residual = math.sqrt(max(float(covariance[1, 1]) - carried**2, 0.0))
-            z, outer = line_rule(max(deviation, abs(carried)), tolerance, tokens)
-            r, inner = line_rule(residual, tolerance, tokens)
+            z, outer = line_rule(max(deviation, abs(carried)), precision)
+            r, inner = line_rule(residual, precision)
             one = mean[0] + deviation * z
             two = mean[1] + carried * z[:, None] + residual * r
             rows.append((one, two, outer, inner))
@@ -110,19 +111,10 @@ def _pad(array: Array, size: int, *, axis: int = 0, zero: bool = False) -> Array
     return np.pad(array, widths) if zero else np.pad(array, widths, mode="edge")
 
 
-def _score(law_of: Kernel, fields: Array) -> tuple[Array, Array, Array]:
-    """log w, its slope and w''/w at the fields, each of their shape."""
-    y, derivatives = np.empty((1, 1, fields.size)), np.empty((1, 1, 2, 1, fields.size))
-    nothing = np.zeros(1), np.zeros(1), np.zeros((1, 1))
-    law_of(fields.reshape(1, -1), *nothing, 0, fields.size, y, derivatives)
-    slope, bend = derivatives.reshape(2, *fields.shape)
-    return y.reshape(fields.shape), slope, bend
-
-
 def _average(
     law_of: Kernel, fields: Array, weights: Array, grid: tuple[float, float, int], tables: Array
 ) -> None:
     """Fill one head's ``tables`` with averages over the inner nodes; see the kernel."""
-    y, slopes, bends = _score(law_of, fields)
+    y, slopes, bends = relative_derivatives(law_of, fields)
     for law, table in enumerate(tables):
         average_tables(y[law], slopes[law], bends[law], weights[law], *grid, table)

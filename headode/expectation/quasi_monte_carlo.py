@@ -7,14 +7,12 @@ give the error, and nodes are doubled until it is below the tolerance.
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import replace
 
 import numpy as np
 from scipy.special import stdtrit
 
 from headode._checks import Array
-from headode.errors import ToleranceWarning
 from headode.expectation.assembly import Assembly
 from headode.expectation.field_laws import state_laws
 from headode.expectation.moments import Moments
@@ -66,16 +64,11 @@ class QuasiMonteCarlo:
         self._seed = seed
         self._kernel = load_kernel(model.activation)
         self._level = 0
-        self._warned = False
         H, S = model.heads, model.signal.components
         self._layout = np.cumsum([3, S * H, S * H * H, H * H, H, H * H])
 
     def __call__(self, state: OrderParameters) -> ExpectedUpdate:
-        """The expected updates at this state.
-
-        Warns:
-            ToleranceWarning: once, if the largest number of nodes does not reach the tolerance.
-        """
+        """The expected updates at this state; the error may be above the tolerance."""
         nodes = node_set(self._model.tokens, self._model.heads, self._seed)
         assembly = Assembly.of(self._model, state)
         sums = np.zeros((REPLICATES, self._layout[-1]))
@@ -86,13 +79,6 @@ class QuasiMonteCarlo:
             self._level += 1
             sums += self._level_sums(nodes, self._level, state)
             terms = self._terms(sums, nodes.total(self._level), assembly)
-        if terms.error > self._tolerance and not self._warned:
-            self._warned = True
-            text = (
-                f"Quasi-Monte-Carlo reached an error of {terms.error:.1e} with the largest number "
-                f"of nodes, {terms.nodes}; the tolerance is {self._tolerance:.1e}."
-            )
-            warnings.warn(text, ToleranceWarning, stacklevel=3)
         return terms
 
     def _level_sums(self, nodes: NodeSet, level: int, state: OrderParameters) -> Array:

@@ -35,6 +35,7 @@ def expectation(
     tolerance: float = 1e-6,
     seed: int = 0,
     smooth: bool = False,
+    warn_above: float | None = None,
 ) -> Expectation:
     """A function from states to expected updates, to be called many times.
 
@@ -48,15 +49,30 @@ def expectation(
         tolerance: target absolute error of the expected updates.
         seed: of the scrambles of quasi-Monte-Carlo nodes.
         smooth: the terms will be integrated over time. Factorized ones then aim at ``SMOOTH`` at
-            least: looser rules are so different from one state to the next that integrators take
-            tens of times as many steps.
+            least: coarser quadrature jumps from state to state, and the integrator then takes tens
+            of times more steps.
+        warn_above: warn of errors above this; by default the tolerance.
 
     Raises:
         ArgumentError: for an unknown method, or one that does not exist for the model.
     """
     chosen = choose_method(model, method)
-    check_number("tolerance", tolerance, 0.0, exclusive=True)
-    check_integer("seed", seed, 0)
+    tolerance = check_number("tolerance", tolerance, 0.0, exclusive=True)
+    seed = check_integer("seed", seed, 0)
+    evaluate = _evaluator(model, chosen, method, noise, tolerance, seed, smooth)
+    return _Warned(evaluate, tolerance if warn_above is None else warn_above)
+
+
+def _evaluator(
+    model: Model,
+    chosen: str,
+    method: str,
+    noise: bool,
+    tolerance: float,
+    seed: int,
+    smooth: bool,
+) -> Expectation:
+    """What computes, by the chosen method and, where ``method`` is auto, those it falls back to."""
     sampled = partial(QuasiMonteCarlo, model, noise=noise, tolerance=tolerance, seed=seed)
     if chosen == "quasi_monte_carlo":
         return sampled()
@@ -71,7 +87,8 @@ def expectation(
         aimed = min(tolerance, SMOOTH) if smooth else tolerance
         if method == "factorized":
             return exact(aimed)
-        return _Fallback(exact, sampled, tolerance, aimed)
+        comparable = None if model.activation.is_exponential else tolerance
+        return _Fallback(exact, sampled, aimed, comparable)
     closed = partial(CLOSED_FORMS[model.activation.name].expected_update, model, noise=noise)
     if not apart:
         return closed
@@ -130,24 +147,11 @@ def _with_noise(exact: Expectation, sampled: Expectation, state: OrderParameters
     )
 
 
-class _Fallback:
-    """Factorized terms; where a state takes too many nodes, at ten times the tolerance, and so on.
+class _Warned:
+    """Warns, once, of an error above the tolerance, whatever the method."""
 
-    Pooled heads that vary in many directions soon reach less by sampling than by the loosest of
-    these, so quasi-Monte-Carlo comes last. It never goes back, so that a trajectory changes its
-    method a few times at most.
-    """
-
-    def __init__(
-        self,
-        exact: Callable[[float], Expectation],
-        sampled: Callable[[], Expectation],
-        tolerance: float,
-        aimed: float,
-    ) -> None:
-        self._exact, self._sampled, self._tolerance = exact, sampled, tolerance
-        self._now = aimed
-        self._current = exact(aimed)
+    def __init__(self, evaluate: Expectation, tolerance: float) -> None:
+        self._evaluate, self._tolerance = evaluate, tolerance
         self._warned = False
 
     def __call__(self, state: OrderParameters) -> ExpectedUpdate:
@@ -156,27 +160,62 @@ class _Fallback:
         Warns:
             ToleranceWarning: once, if the tolerance was not reached.
         """
+        terms = self._evaluate(state)
+        if terms.error > self._tolerance and not self._warned:
+            self._warned = True
+            method = terms.method.replace("_", "-").replace("+", " and ")
+            text = (
+                f"The expected updates have an error of {terms.error:.1e} here, with the most "
+                f"nodes that the method takes ({method}); the tolerance is {self._tolerance:.1e}."
+            )
+            warnings.warn(text, ToleranceWarning, stacklevel=3)
+        return terms
+
+
+class _Fallback:
+    """Factorized terms; where a state takes too many nodes, at ten times the tolerance, and so on.
+
+    For pooled heads with many independent directions even the coarsest factorized rule is more
+    accurate than sampling, so that quasi-Monte-Carlo comes last. Scores that are not smooth may be
+    sampled more accurately: where the error is above the tolerance, that is tried once. It never
+    goes back, so that a trajectory changes its method a few times at most.
+    """
+
+    def __init__(
+        self,
+        exact: Callable[[float], Expectation],
+        sampled: Callable[[], Expectation],
+        aimed: float,
+        comparable: float | None,
+    ) -> None:
+        self._exact, self._sampled = exact, sampled
+        self._now = aimed
+        self._current = exact(aimed)
+        # The tolerance above which sampling is tried; None: never, or tried already.
+        self._comparable = comparable
+
+    def __call__(self, state: OrderParameters) -> ExpectedUpdate:
+        """The expected updates at this state."""
         while True:
             try:
                 terms = self._current(state)
                 break
             except TooManyNodes:
                 self._loosen()
-        if terms.error > self._tolerance and self._now > self._tolerance and not self._warned:
-            self._warned = True
-            text = (
-                f"The factorized method takes too many nodes for a tolerance of "
-                f"{self._tolerance:.1e} here; it reaches an error of {terms.error:.1e}."
-            )
-            warnings.warn(text, ToleranceWarning, stacklevel=3)
-        return terms
+        if self._comparable is None or terms.error <= self._comparable:
+            return terms
+        self._comparable, other = None, self._sampled()
+        sampled = other(state)
+        if sampled.error >= terms.error:
+            return terms
+        self._current = other
+        return sampled
 
     def _loosen(self) -> None:
         if self._now < LOOSEST:
             self._now = min(10 * self._now, LOOSEST)
             self._current = self._exact(self._now)
         else:
-            self._now = self._tolerance  # which sampling aims at, and warns of by itself
             self._current = self._sampled()
 
 

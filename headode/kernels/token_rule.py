@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +28,24 @@ _DROPPED, _HALVINGS = 0.1, 20
 _MOST_CHANNELS = 12
 
 
+class Precision(NamedTuple):
+    """How precise a rule along a line is.
+
+    Attributes:
+        tolerance: target absolute error.
+        tokens: L; so many of them reach further out: √L times what is beyond is negligible.
+        sharpness: how much faster an integrand may vary than with exponential scores.
+        shifted: take the other rule of the same order, whose error is of the same size and another
+            sign: with points between those of the trapezoidal rule, with one node more by
+            Gauss-Hermite.
+    """
+
+    tolerance: float
+    tokens: int = 1
+    sharpness: float = 1.0
+    shifted: bool = False
+
+
 @lru_cache(maxsize=64)
 def hermite_nodes(count: int) -> tuple[Array, Array]:
     """Gauss-Hermite nodes and weights for a standard normal."""
@@ -36,8 +55,9 @@ def hermite_nodes(count: int) -> tuple[Array, Array]:
 
 def _hermite_table() -> Array:
     """(2, counts, nodes): :func:`hermite_nodes` for each number of them."""
-    table = np.zeros((2, _MOST_HERMITE + 1, _MOST_HERMITE))
-    for count in range(1, _MOST_HERMITE + 1):
+    # One more, for shifted rules.
+    table = np.zeros((2, _MOST_HERMITE + 2, _MOST_HERMITE + 1))
+    for count in range(1, _MOST_HERMITE + 2):
         table[:, count, :count] = hermite_nodes(count)
     return table
 
@@ -69,25 +89,31 @@ def _trapezoid(reach: float, tolerance: float, tokens: int) -> tuple[float, int]
 
 
 @compiled
-def line_size(reach: float, tolerance: float, tokens: int) -> int:
+def line_size(reach: float, precision: Precision) -> int:
     """The number of nodes of :func:`line_rule`."""
-    count = _hermite_count(reach, tolerance)
-    return count if count else 2 * _trapezoid(reach, tolerance, tokens)[1] + 1
+    sharp, extra = reach * precision.sharpness, 1 if precision.shifted else 0
+    count = _hermite_count(sharp, precision.tolerance)
+    if count:
+        return count + extra
+    return 2 * _trapezoid(sharp, precision.tolerance, precision.tokens)[1] + 1 + extra
 
 
 @compiled
-def line_rule(reach: float, tolerance: float, tokens: int) -> Array:
+def line_rule(reach: float, precision: Precision) -> Array:
     """(2, n): nodes and weights for a standard normal z, to integrate functions of ``reach · z``.
 
     They go so far out that √tokens times what is beyond is negligible.
     """
-    count = _hermite_count(reach, tolerance)
+    sharp, extra = reach * precision.sharpness, 1 if precision.shifted else 0
+    count = _hermite_count(sharp, precision.tolerance)
     if count:
+        count += extra
         return _HERMITE[:, count, :count].copy()
-    step, half = _trapezoid(reach, tolerance, tokens)
-    rule, total = np.empty((2, 2 * half + 1)), 0.0
+    step, half = _trapezoid(sharp, precision.tolerance, precision.tokens)
+    rule, total = np.empty((2, 2 * half + 1 + extra)), 0.0
+    first = half + 0.5 * extra
     for i in range(rule.shape[1]):
-        rule[0, i] = (i - half) * step
+        rule[0, i] = (i - first) * step
         rule[1, i] = math.exp(-0.5 * rule[0, i] ** 2)
         total += rule[1, i]
     for i in range(rule.shape[1]):
@@ -100,9 +126,8 @@ def tensor_rule(
     deviations: Array,
     directions: Array,
     reaches: Array,
-    tolerance: float,
+    precision: Precision,
     limit: int,
-    tokens: int,
     negligible: float,
     lanes: int,
 ) -> tuple[Array, Array]:
@@ -115,19 +140,18 @@ def tensor_rule(
         deviations: (n,) standard deviations of the components, the strongest last.
         directions: (H, n) of the components.
         reaches: (n,) standard deviations of what an integrand sees of them; they set the steps.
-        tolerance: target absolute error.
+        precision: of the rule along a component.
         limit: largest number of nodes of the product.
-        tokens: L; so many of them reach further out.
         negligible: the lightest nodes are left out, as long as they weigh less than this together.
         lanes: N is filled up to a multiple of it, with nodes of weight zero.
     """
     heads, components = directions.shape
     nodes, weights = np.zeros((heads, 1)), np.ones(1)
     for component in range(components):
-        count, size = weights.size, line_size(reaches[component], tolerance, tokens)
+        count, size = weights.size, line_size(reaches[component], precision)
         if count * size > limit:
             return np.zeros((heads, 0)), np.zeros(0)
-        line, along = line_rule(reaches[component], tolerance, tokens), np.empty(heads)
+        line, along = line_rule(reaches[component], precision), np.empty(heads)
         for h in range(heads):
             along[h] = deviations[component] * directions[h, component]
         # The whole product is never made: it may be three times what is kept of it.
@@ -271,16 +295,15 @@ def _splits(covariance: Array, tolerance: float) -> tuple[Array, Array, NDArray[
 
 @compiled
 def token_rule(
-    covariance: Array, tolerance: float, limit: int, shifts: bool, tokens: int, lanes: int
+    covariance: Array, precision: Precision, limit: int, shifts: bool, lanes: int
 ) -> tuple[float, Array, int, Array, Array]:
     """The cheapest rule among the ways to take out a common mode, or not to.
 
     Args:
         covariance: (H, H) of the fields.
-        tolerance: target absolute error of expectations of a clock's functions.
+        precision: of expectations of a clock's functions.
         limit: largest number of nodes.
         shifts: whether scores are exponential, so that common motion is a shift.
-        tokens: L; so many of them reach further out.
         lanes: of which the number of nodes is a multiple.
 
     Returns:
@@ -288,7 +311,7 @@ def token_rule(
         nodes if they are above ``limit``.
     """
     heads = covariance.shape[0]
-    deviations, rests, channels, remaining = _splits(covariance, tolerance)
+    deviations, rests, channels, remaining = _splits(covariance, precision.tolerance)
     best, fewest = 0, np.inf
     spread, reaches, directions = np.empty(heads), np.empty(heads), np.empty((heads, heads))
     for split in range(deviations.size if shifts else 1):
@@ -299,14 +322,15 @@ def token_rule(
             for h in range(heads):
                 furthest = max(furthest, abs(vectors[h, r]))
             reach[r] = each[r] * furthest
-            size *= line_size(reach[r], tolerance, tokens)
+            size *= line_size(reach[r], precision)
         if size < fewest:
             best, fewest, spread, reaches = split, size, each, reach
             for h in range(heads):
                 for r in range(heads):
                     directions[h, r] = vectors[h, r]
-    count, negligible = channels[best], _DROPPED * tolerance / math.sqrt(tokens)
+    count = channels[best]
+    negligible = _DROPPED * precision.tolerance / math.sqrt(precision.tokens)
     nodes, weights = tensor_rule(
-        spread, directions, reaches, tolerance, limit // count, tokens, negligible, lanes
+        spread, directions, reaches, precision, limit // count, negligible, lanes
     )
     return deviations[best], rests[best].copy(), count, nodes, weights

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import replace
 from functools import partial
 
 from headode._checks import Array
 from headode.dynamics.packing import Packing
 from headode.dynamics.right_hand_side import RightHandSide
-from headode.errors import ToleranceWarning
 from headode.expectation.quasi_monte_carlo import QuasiMonteCarlo
 from headode.expectation.select import Expectation, choose_method, expectation, gives_noise
 from headode.expectation.symmetry import Symmetry
@@ -63,7 +61,9 @@ class Flow:
         chosen = choose_method(model, method)
         self._sampled = chosen == "quasi_monte_carlo"
         reached = max(tolerance, SAMPLED) if self._sampled else SHARPER * tolerance
-        evaluate = partial(expectation, model, method=method, tolerance=reached, seed=seed)
+        evaluate = partial(
+            expectation, model, method=method, tolerance=reached, seed=seed, warn_above=tolerance
+        )
         if gives_noise(model, chosen) or not noise:
             return evaluate(noise=noise)
         nodes = QuasiMonteCarlo(
@@ -125,9 +125,6 @@ class _WithNoise:
 
     def __call__(self, state: OrderParameters) -> ExpectedUpdate:
         terms = self._exact(state)
-        with warnings.catch_warnings():
-            # The error is reported; one warning for each of many evaluations helps nobody.
-            warnings.simplefilter("ignore", ToleranceWarning)
-            noisy = self._nodes(state)
+        noisy = self._nodes(state)
         self.error = noisy.error
         return replace(terms, N=noisy.N, value_noise=noisy.value_noise)

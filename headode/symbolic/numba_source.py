@@ -129,6 +129,8 @@ def kernel_source(activation: Activation) -> str:
             sp.factor(leaves["curvature_same"] - leaves["curvature"].subs(_SAME_HEAD))
         ),
         **_score_words(score, apart=apart),
+        "@share_first@": _multiple_of_share(score.first),
+        "@share_second@": _multiple_of_share(score.second),
         "@share@": "score[l, h, i]" if normalization == "none" else "p[l, h, i]",
         "@scale@": _scale(activation),
         "@null@": repr(float(activation.null)),
@@ -212,6 +214,11 @@ def _constant_ratios(score: Score) -> dict[sp.Symbol, sp.Expr]:
     if first.free_symbols or second.free_symbols:
         return {}
     return {integrands.rho_h: first, integrands.rho_k: first, integrands.tau_h: second}
+
+
+def _multiple_of_share(ratio: sp.Expr) -> str:
+    """A constant ratio times a head's share of its token's rate."""
+    return "share" if ratio == 1 else f"{_KernelPrinter({x: 's'}).doprint(ratio)} * share"
 
 
 def _scale(activation: Activation) -> str:

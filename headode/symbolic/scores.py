@@ -73,7 +73,11 @@ def _plain_score(activation: Activation) -> sp.Expr:
 
 def _log_score(activation: Activation) -> sp.Expr:
     if not isinstance(activation.score, str):
-        return sp.expand_log(sp.log(_in_x(activation.score)))
+        score = _in_x(activation.score)
+        if isinstance(score, sp.Piecewise):
+            cases = ((sp.expand_log(sp.log(formula)), where) for formula, where in score.args)
+            return sp.Piecewise(*cases)
+        return sp.expand_log(sp.log(score))
     if activation.score not in _LOG_SCORES:
         options = "be a positive score (" + ", ".join(_LOG_SCORES) + " or an expression)"
         raise ArgumentError("score", options, activation.score)

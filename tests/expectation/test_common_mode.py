@@ -15,7 +15,7 @@ from headode.expectation.common_mode import TokenRule
 from headode.expectation.gaussian_rule import GaussianRule
 from headode.expectation.log_rates import LogRates
 from headode.kernels.load import load_token_law
-from headode.kernels.token_rule import line_size
+from headode.kernels.token_rule import Precision, line_size
 
 LIMIT = 1 << 20
 BAYES = load_token_law(get_activation("bayes_softmax"))
@@ -33,7 +33,7 @@ def direct(function, covariance, mean):
 def by_lattice(covariance, mean, tolerance, x, *, shifts=True):
     """E (1 − g), E a g and E a² g at a logarithmic time x on the lattice, by the common mode."""
     lattice = Lattice.of(tolerance)
-    rule = TokenRule.cheapest(covariance, 0.1 * tolerance, LIMIT, shifts=shifts)
+    rule = TokenRule.cheapest(covariance, Precision(0.1 * tolerance), LIMIT, shifts=shifts)
     laws = LogRates.of(BAYES, mean[None], [(rule, np.array([0]))], lattice, shifts=True)
     start = round(x / lattice.step)
     functions = averaged_functions(
@@ -91,8 +91,8 @@ def test_common_mode_changes_no_expectation_of_any_fields(entries, tolerance):
 
 def test_common_mode_takes_out_a_direction():
     covariance = COVARIANCES["one strong common direction"]
-    split = TokenRule.cheapest(covariance, 1e-8, LIMIT, shifts=True)
-    whole = TokenRule.cheapest(covariance, 1e-8, LIMIT, shifts=False)
+    split = TokenRule.cheapest(covariance, Precision(1e-8), LIMIT, shifts=True)
+    whole = TokenRule.cheapest(covariance, Precision(1e-8), LIMIT, shifts=False)
     assert whole.deviation == 0.0
     # The largest possible α² is 1/(1ᵀ Q⁻¹ 1).
     assert split.deviation**2 == pytest.approx(1 / np.linalg.inv(covariance).sum(), rel=1e-12)
@@ -154,7 +154,7 @@ def test_lattice_keeps_the_digits_of_small_probabilities():
     """A sequence of L tokens feels a probability 1/L of having rung: relative errors count."""
     rng = np.random.default_rng(0)
     lattice = Lattice.of(1e-6)
-    rule = TokenRule.cheapest(np.eye(2), 1e-7, LIMIT, shifts=False)
+    rule = TokenRule.cheapest(np.eye(2), Precision(1e-7), LIMIT, shifts=False)
     laws = LogRates.of(
         BAYES, rng.normal(size=(1, 2)), [(rule, np.array([0]))], lattice, shifts=False
     )
@@ -170,7 +170,7 @@ def test_gradients_are_sums_over_the_nodes():
     rng = np.random.default_rng(1)
     lattice = Lattice.of(1e-9)
     covariance = np.array([[2.0, 0.7, 0.1], [0.7, 1.0, -0.4], [0.1, -0.4, 0.8]])
-    rule = TokenRule.cheapest(covariance, 1e-6, LIMIT, shifts=False)
+    rule = TokenRule.cheapest(covariance, Precision(1e-6), LIMIT, shifts=False)
     laws = LogRates.of(
         BAYES, rng.normal(size=(1, 3)), [(rule, np.array([0]))], lattice, shifts=False
     )
@@ -190,9 +190,9 @@ def test_gradients_are_sums_over_the_nodes():
 @pytest.mark.parametrize("tokens", [1, 10_000])
 def test_dropped_nodes_are_negligible_together_and_their_mirror_images_are_dropped(tokens):
     covariance, tolerance = np.diag([9.0, 4.0, 1.0]), 1e-3
-    rule = TokenRule.cheapest(covariance, tolerance, LIMIT, shifts=False, tokens=tokens).fields
+    rule = TokenRule.cheapest(covariance, Precision(tolerance, tokens), LIMIT, shifts=False).fields
     weights = rule.weights[rule.weights > 0]
-    whole = math.prod(line_size(reach, tolerance, tokens) for reach in (1.0, 2.0, 3.0))
+    whole = math.prod(line_size(reach, Precision(tolerance, tokens)) for reach in (1.0, 2.0, 3.0))
     negligible = 0.1 * tolerance / np.sqrt(tokens)
     assert weights.size < 0.7 * whole
     assert 0.1 * negligible < 1.0 - weights.sum() < negligible

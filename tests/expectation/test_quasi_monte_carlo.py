@@ -11,6 +11,7 @@ from cases import ACTIVATIONS, random_model, random_state
 import headode as ho
 from headode.errors import ToleranceWarning
 from headode.expectation.quasi_monte_carlo import QuasiMonteCarlo
+from headode.expectation.select import expectation
 
 SAMPLES = 200_000
 TERMS = ("risk", "marked_attention", "squared_attention", "value_noise", "G", "N")
@@ -148,7 +149,7 @@ def test_unreached_tolerance_is_said_once(monkeypatch):
     monkeypatch.setattr("headode.expectation.nodes.LARGEST_NODES", 1 << 12)
     model = ho.Model(3, 3, ho.Signal.one_hot([2.0, 1.0]), "softmax")
     state = ho.OrderParameters(np.ones((3, 2)) * [[1], [2], [0]], 0.3 * np.eye(3))
-    evaluate = QuasiMonteCarlo(model, tolerance=1e-7, seed=123)
+    evaluate = expectation(model, method="quasi_monte_carlo", tolerance=1e-7, seed=123)
     with pytest.warns(ToleranceWarning, match=r"tolerance is 1.0e-07"):
         first = evaluate(state)
     assert evaluate(state).risk == first.risk

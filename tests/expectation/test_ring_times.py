@@ -11,7 +11,7 @@ from scipy.integrate import quad
 from scipy.special import loggamma
 
 import headode as ho
-from headode.expectation.factorized import Factorized
+from headode.expectation.factorized import Effort, Factorized
 from headode.expectation.field_laws import FieldLaws
 from headode.expectation.race.setting import Race
 from headode.expectation.race.softmax import races
@@ -106,9 +106,9 @@ def test_every_digit_asked_for_is_gained():
     model = ho.Model(3, 4, ho.Signal.sign_flips([2.0, 0.0], [0.0, 1.8]), "softmax")
     state = ho.OrderParameters(M, 1e-3 * np.eye(4))
     evaluate = Factorized(model)
-    reference = evaluate._assemble(state, 1e-12)
+    reference = evaluate.assemble(state, Effort(1e-12))
     for tolerance in np.geomspace(1e-3, 1e-9, 7):
-        terms = evaluate._assemble(state, tolerance)
+        terms = evaluate.assemble(state, Effort(tolerance))
         assert largest_difference(terms, reference) < 0.1 * tolerance
 
 

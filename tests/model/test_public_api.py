@@ -22,6 +22,7 @@ PUBLIC = {
     "OptimalRisk": "(minima, bayes_risk, bayes_risk_error, evaluations, tolerance)",
     "OrderParameters": "(M, R, m_v, q_v, offset)",
     "Signal": "(kind, parameters, probabilities, means, covariances)",
+    "SmoothnessWarning": None,
     "ToleranceWarning": None,
     "__version__": None,
     "bayes_risk": "(model, tolerance, seed)",
