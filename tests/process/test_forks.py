@@ -19,7 +19,7 @@ import numpy as np
 import headode as ho
 
 SIGNAL = ho.Signal.sign_flips([2.0, 0.0], [0.0, 1.8])
-STATE = ho.OrderParameters([[1.1, 0.3], [0.9, -0.4]], 0.05 * np.eye(2) + 0.02)
+STATE = ho.OrderParameters([[1.1, 0.3], [0.9, -0.4], [1.0, 0.1]], 0.05 * np.eye(3) + 0.02)
 
 
 def numbers(*arrays):
@@ -27,7 +27,7 @@ def numbers(*arrays):
 
 
 def update(activation):
-    terms = ho.expected_update(ho.Model(3, 2, SIGNAL, activation), STATE, tolerance=1e-3)
+    terms = ho.expected_update(ho.Model(3, 3, SIGNAL, activation), STATE, tolerance=1e-3)
     return numbers(terms.risk, terms.G, terms.C)
 
 
@@ -52,7 +52,7 @@ def example():
 
 
 def simulation():
-    model = ho.Model(3, 2, SIGNAL, "softmax")
+    model = ho.Model(3, 3, SIGNAL, "softmax")
     run = ho.simulate(
         model, STATE, time=1.0, learning_rate=0.5, dimension=50, runs=4, workers=2, count=3
     )
