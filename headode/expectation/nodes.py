@@ -11,6 +11,7 @@ import numpy as np
 from scipy.special import ndtri
 
 from headode._checks import Array
+from headode._forks import in_forked_child
 
 if TYPE_CHECKING:
     from scipy.stats import qmc
@@ -87,3 +88,7 @@ class NodeSet:
 def node_set(tokens: int, heads: int, seed: int) -> NodeSet:
     """The node set of these arguments, kept for repeated calls."""
     return NodeSet(tokens, heads, seed)
+
+
+# Another thread of the parent may have been drawing a level.
+in_forked_child(node_set.cache_clear)

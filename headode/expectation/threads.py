@@ -13,13 +13,20 @@ from typing import Any
 import numpy as np
 
 from headode._checks import Array
+from headode._forks import in_forked_child
 
 
 class _Memory(threading.local):
-    """Arrays of the current thread."""
+    """Of the current thread.
+
+    Attributes:
+        arrays: scratch memory by key.
+        blas_blocks: blocks of :func:`single_threaded_blas` that it is in.
+    """
 
     def __init__(self) -> None:
         self.arrays: dict[Hashable, Array] = {}
+        self.blas_blocks = 0
 
 
 _memory = _Memory()
@@ -43,12 +50,59 @@ def _pool(workers: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(workers, thread_name_prefix="headode")
 
 
+in_forked_child(_pool.cache_clear)
+
+
 @cache
 def _blas() -> list[Any]:
     from threadpoolctl import ThreadpoolController
 
     libraries: list[Any] = ThreadpoolController().select(user_api="blas").lib_controllers
     return libraries
+
+
+class _BlasLimit:
+    """The number of threads of linear algebra, which all threads of the process share.
+
+    The first block that is entered sets it to one, and the last one that is left sets it back: a
+    thread that set back what it found would take the limit away from the others.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._blocks = 0
+        self._before: list[int] = []
+
+    def enter(self) -> None:
+        with self._lock:
+            if self._blocks == 0:
+                self._before = [library.get_num_threads() for library in _blas()]
+                for library in _blas():
+                    library.set_num_threads(1)
+            self._blocks += 1
+            _memory.blas_blocks += 1
+
+    def leave(self) -> None:
+        with self._lock:
+            self._blocks -= 1
+            _memory.blas_blocks -= 1
+            if self._blocks == 0:
+                self._restore()
+
+    def renew(self) -> None:
+        """In a forked child, whose only thread leaves its own blocks and nobody those of others."""
+        self._lock = threading.Lock()
+        limited, self._blocks = self._blocks, _memory.blas_blocks
+        if limited and not self._blocks:
+            self._restore()
+
+    def _restore(self) -> None:
+        for library, threads in zip(_blas(), self._before, strict=True):
+            library.set_num_threads(threads)
+
+
+_blas_limit = _BlasLimit()
+in_forked_child(_blas_limit.renew)
 
 
 @contextmanager
@@ -59,15 +113,11 @@ def single_threaded_blas() -> Iterator[None]:
     several threads that each start more of them fight for the cores.
     """
     # Not threadpoolctl's own limit, which takes twice as long, a twentieth of an expected update.
-    libraries = _blas()
-    before = [library.get_num_threads() for library in libraries]
-    for library in libraries:
-        library.set_num_threads(1)
+    _blas_limit.enter()
     try:
         yield
     finally:
-        for library, threads in zip(libraries, before, strict=True):
-            library.set_num_threads(threads)
+        _blas_limit.leave()
 
 
 def run_all(function: Callable[..., Any], tasks: Iterable[tuple[Any, ...]], parallel: bool) -> None:

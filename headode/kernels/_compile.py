@@ -7,6 +7,8 @@ from typing import TypeVar, cast
 
 from numba import njit
 
+from headode._kernel_cache import cached
+
 F = TypeVar("F", bound=Callable[..., object])
 
 
@@ -16,15 +18,11 @@ def compiled(function: F) -> F:
     What a kernel calls becomes a part of it. Otherwise a process that compiles runs another copy of
     a called function than one that loads the kernel from the disk, with sums in another order.
 
-    Numba renews its cache when the file of a function changes, and not when that of a function it
-    calls does: what a kernel calls must be in its own file, but for ``symmetric_grid``. After a
-    change here or there, remove ``headode/kernels/__pycache__``.
-
     Slices are filled by loops, entry by entry. With an array assigned to a slice comes the text of
     the error that it might raise, in each kernel: a quarter of the time that compilation took.
     """
     flags = {"reassoc", "contract", "nsz"}
-    made = njit(cache=True, nogil=True, fastmath=flags, error_model="numpy", forceinline=True)
+    made = cached(nogil=True, fastmath=flags, error_model="numpy", forceinline=True)
     return cast(F, made(function))
 
 
@@ -33,8 +31,7 @@ def compiled_in_order(function: F) -> F:
 
     For what must be the same, to the last bit, for heads that are alike.
     """
-    made = njit(cache=True, nogil=True, error_model="numpy")
-    return cast(F, made(function))
+    return cast(F, cached(nogil=True, error_model="numpy")(function))
 
 
 def compiled_apart(function: F) -> F:

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.util
-import os
 import sys
-import tempfile
 from collections.abc import Callable
 from importlib import import_module
-from pathlib import Path
 from types import ModuleType
-from typing import Any
 
-from headode._files import whole_file
+from headode._cache_folders import find_file, keep_file
 from headode.activation import BUILTIN, Activation
 
 Kernel = Callable[..., None]
@@ -49,37 +44,16 @@ def load_module(activation: Activation) -> ModuleType:
     return _loaded[activation]
 
 
-def cache_folder() -> Path:
-    """Where the kernels of registered activations are kept."""
-    import platformdirs
-
-    chosen = os.environ.get("HEADODE_CACHE_DIR")
-    folder = Path(chosen) if chosen else Path(platformdirs.user_cache_dir("headode")) / "kernels"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError:  # e.g. a read-only home on a cluster node
-        folder = Path(tempfile.gettempdir()) / "headode-kernels"
-        folder.mkdir(parents=True, exist_ok=True)
-    return folder
-
-
 def _user_module(activation: Activation) -> ModuleType:
     from headode.symbolic.numba_source import kernel_source
 
-    source = kernel_source(activation).encode()
-    name = f"{activation.name}_{hashlib.sha256(source).hexdigest()[:16]}"
-    path = cache_folder() / f"{name}.py"
-    if not path.exists() or path.read_bytes() != source:
-        # Several workers may do this at once: each writes its own file and renames it into place.
-        with whole_file(path) as temporary:
-            temporary.write_bytes(source)
-    return _import_file(f"headode_user_{name}", path)
-
-
-def _import_file(name: str, path: Path) -> ModuleType:
-    spec: Any = importlib.util.spec_from_file_location(name, path)
-    module = importlib.util.module_from_spec(spec)
-    # numba's cache on disk finds the functions of a module again by its name.
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
+    source = kernel_source(activation)
+    name = f"{activation.name}_{hashlib.sha256(source.encode()).hexdigest()[:16]}"
+    if find_file(f"{name}.py") != source.encode():
+        keep_file(f"{name}.py", source.encode())
+    module = ModuleType(f"headode_user_{name}")
+    # Functions that are loaded from the disk find their module again by its name.
+    sys.modules[module.__name__] = module
+    # Not the file, which is there to be read: there may be none, or it may be altered by now.
+    exec(compile(source, f"{name}.py", "exec"), module.__dict__)
     return module

@@ -86,6 +86,10 @@ class Diagram:
         done = self.done.ravel()
         return [number for number in flat if not done[number]]
 
+    def coordinates(self) -> dict[str, NDArray[Any]]:
+        """Values of the axes, and of the seeds and features where there are any."""
+        return {name: values for name, (_, values, _) in _coordinates(self.plan).items()}
+
     def dataset(self) -> xr.Dataset:
         """What is known so far, with means and spreads over the seeds where there are several."""
         dataset = dataset_of(self.plan, self.arrays)

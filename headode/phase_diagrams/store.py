@@ -2,7 +2,9 @@
 
 Nothing in it changes but chunks of arrays, and each chunk is a file that is replaced whole. The
 ``status`` of points is written after their values: what it does not call computed does not count,
-whenever the process was killed. So whatever happens, points are there whole or not at all.
+whenever the process was killed. So whatever happens, points are there whole or not at all. A hash
+of each point, in a group that xarray does not look into, tells whether its values are those that
+were written: a chunk that is gone reads like one without results.
 """
 
 from __future__ import annotations
@@ -22,14 +24,23 @@ from numpy.typing import NDArray
 
 from headode._differences import shown_differences
 from headode.errors import ArgumentError
-from headode.phase_diagrams.diagram import KIND, SUMMARIES, Diagram
+from headode.phase_diagrams.checksums import checksums
+from headode.phase_diagrams.diagram import KIND, SUMMARIES, Diagram, Status
 from headode.phase_diagrams.plan import Plan
+from headode.phase_diagrams.repair import (
+    add_lost_files,
+    has_all_metadata,
+    remove_damaged_chunks,
+    write_lost_values,
+)
 
 if TYPE_CHECKING:
     import xarray as xr
 
 # Points in a chunk: few files for a million points, and a file that is rewritten in a millisecond.
 CHUNK = 1024
+# Hashes of the points.
+CHECKSUMS = "checks/checksum"
 # zarr writes each chunk to such a file first; one is left behind when the process is killed.
 LEFTOVERS = "*.partial"
 
@@ -51,13 +62,26 @@ class Store:
         self._single_seed = plan.seeds == 1
         group: Any = zarr.open_group(path, mode="r+")
         self._arrays: dict[str, Any] = dict(group.arrays())
+        self._checksums: Any = zarr.open_array(path / CHECKSUMS, mode="r+")
+        self._hashes = np.zeros(plan.shape, dtype=np.uint64)
 
     def restore(self, diagram: Diagram) -> None:
-        """Let a diagram take over what is here."""
-        arrays = {name: self._read(name, array) for name, array in diagram.arrays.items()}
-        diagram.restore(arrays)
+        """Let a diagram take over what is here, as far as it is what was written."""
         for leftover in self.path.rglob(LEFTOVERS):
             leftover.unlink()
+        remove_damaged_chunks(self.path / CHECKSUMS, self._checksums)
+        for name, array in self._arrays.items():
+            remove_damaged_chunks(self.path / name, array)
+        arrays = {name: self._read(name, array) for name, array in diagram.arrays.items()}
+        shape = diagram.plan.shape
+        points = np.flatnonzero(arrays["status"])
+        hashes = checksums(arrays, shape, points)
+        kept = np.asarray(self._checksums[...]).ravel()[points]
+        arrays["status"].ravel()[points[kept != hashes]] = Status.PENDING
+        self._hashes.ravel()[points] = hashes
+        diagram.restore(arrays)
+        for name, values in diagram.coordinates().items():
+            write_lost_values(self._arrays[name], values)
 
     def write(self, diagram: Diagram, points: Iterable[int]) -> None:
         """Write the chunks of some points, by flat index; their status last.
@@ -65,17 +89,24 @@ class Store:
         Raises:
             OSError: if something cannot be written; what was here before still is.
         """
-        shape = diagram.plan.shape
+        shape, points = diagram.plan.shape, list(points)
         sides = chunk_sides(shape)
         chunks = {
             tuple(int(i) // side for i, side in zip(index, sides, strict=True))
             for index in (np.unravel_index(point, shape) for point in points)
         }
+        boxes = [
+            tuple(slice(c * s, c * s + s) for c, s in zip(chunk, sides, strict=True))
+            for chunk in sorted(chunks)
+        ]
+        hashes = self._hashes.ravel()
+        hashes[points] = checksums(diagram.arrays, shape, points)
+        for box in boxes:
+            self._checksums[box] = self._hashes[box]
         names = [name for name in diagram.arrays if name != "status"]
         for name in (*names, "status"):
             values = diagram.arrays[name]
-            for chunk in sorted(chunks):
-                box = tuple(slice(c * s, c * s + s) for c, s in zip(chunk, sides, strict=True))
+            for box in boxes:
                 self._write(name, box, values[box])
 
     def finish(self, diagram: Diagram, dataset: xr.Dataset) -> None:
@@ -134,6 +165,7 @@ def locked_store(path: str | os.PathLike[str], plan: Plan, *, resume: bool) -> I
             raise ArgumentError("store", "not exist yet (or be resumed)", str(target))
         else:
             check_identity(target, plan)
+            _repair(target, plan)
         yield Store(target, plan)
     finally:
         lock.release()
@@ -182,15 +214,41 @@ def load_diagram(path: str | os.PathLike[str]) -> xr.Dataset:
 
 
 def _kept_attributes(path: Path) -> dict[str, Any]:
-    try:
-        attributes: dict[str, Any] = json.loads((path / ".zattrs").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return attributes
+    """The attributes of a Zarr group, from either of the files that have them."""
+    for name in (".zattrs", ".zmetadata"):
+        try:
+            found = json.loads((path / name).read_text(encoding="utf-8"))
+            attributes: dict[str, Any] = (
+                found if name == ".zattrs" else found["metadata"][".zattrs"]
+            )
+            return dict(attributes)
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+    return {}
 
 
 def _create(target: Path, plan: Plan) -> None:
     """Write an empty diagram, which appears whole or not at all."""
+    with _empty_store(target, plan) as temporary:
+        umask = os.umask(0)
+        os.umask(umask)
+        temporary.chmod(0o777 & ~umask)  # mkdtemp makes private folders
+        temporary.rename(target)
+
+
+def _repair(target: Path, plan: Plan) -> None:
+    """Give a store back what is missing besides values."""
+    names = [str(name) for name in Diagram(plan).dataset().variables]
+    if not has_all_metadata(target, [*names, CHECKSUMS]):
+        with _empty_store(target, plan) as temporary:
+            add_lost_files(target, temporary)
+
+
+@contextmanager
+def _empty_store(target: Path, plan: Plan) -> Iterator[Path]:
+    """An empty diagram beside ``target``, for a block."""
+    import zarr
+
     dataset = _with_plain_text(Diagram(plan).dataset())
     sides = dict(
         zip((*(axis.key for axis in plan.axes), "seed"), chunk_sides(plan.shape), strict=True)
@@ -206,13 +264,18 @@ def _create(target: Path, plan: Plan) -> None:
     try:
         # Format 2: names in arrays have no settled form in format 3 yet.
         dataset.to_zarr(temporary, mode="w", zarr_format=2, consolidated=True, encoding=encoding)
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o777 & ~umask)  # mkdtemp makes private folders
-        temporary.rename(target)
-    except BaseException:
+        root: Any = zarr.open_group(temporary, mode="r+", use_consolidated=False)
+        group, name = CHECKSUMS.split("/")
+        root.create_group(group).create_array(
+            name,
+            shape=plan.shape,
+            chunks=chunk_sides(plan.shape),
+            dtype="uint64",
+            fill_value=0,
+        )
+        yield temporary
+    finally:
         shutil.rmtree(temporary, ignore_errors=True)
-        raise
 
 
 def _with_plain_text(dataset: xr.Dataset) -> xr.Dataset:

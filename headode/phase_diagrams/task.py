@@ -12,6 +12,7 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from headode._differences import shown_differences
+from headode._forks import in_forked_child
 from headode.activation import register_activation
 from headode.errors import HeadodeError
 from headode.phase_diagrams.axes import corner_points
@@ -33,8 +34,16 @@ ORPHAN_SECONDS = 0.5
 WARM_TOLERANCE, WARM_TIME = 1e-3, 1e-9
 MOST_CORNERS = 32
 
-# A process computes one point at a time, whatever threads it has: integrators are not re-entrant.
+# A process computes one point at a time, whatever threads it has: each task has one core.
 _one_at_a_time = threading.Lock()
+
+
+def _renew_lock() -> None:
+    global _one_at_a_time
+    _one_at_a_time = threading.Lock()
+
+
+in_forked_child(_renew_lock)
 
 
 class TaskResult(NamedTuple):

@@ -5,18 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar, cast
 
-from numba import njit
+from headode._kernel_cache import cached
 
 F = TypeVar("F", bound=Callable[..., object])
 
 
 def compiled(function: F) -> F:
-    """Compile to machine code, cached on disk, without the GIL so that runs share a process.
-
-    Numba renews its cache when the file of a function changes, and not when that of a function it
-    calls does: after such an edit, remove ``headode/simulation/__pycache__``.
-    """
-    return cast(F, njit(cache=True, nogil=True)(function))
+    """Compile to machine code, cached on disk, without the GIL so that runs share a process."""
+    return cast(F, cached(nogil=True)(function))
 
 
 def compiled_vector(function: F) -> F:
@@ -25,4 +21,4 @@ def compiled_vector(function: F) -> F:
     Infinities and NaN keep their meaning, so that a diverging run is still seen.
     """
     flags = {"reassoc", "contract", "nsz"}
-    return cast(F, njit(cache=True, nogil=True, fastmath=flags)(function))
+    return cast(F, cached(nogil=True, fastmath=flags)(function))

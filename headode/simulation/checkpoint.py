@@ -10,7 +10,6 @@ import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 
@@ -42,28 +41,34 @@ class Checkpoint:
         described = json.loads(json.dumps(identity))
         if not is_checkpoint(self._folder):
             _create(self._folder, described)
-        kept = json.loads((self._folder / IDENTITY_FILE).read_text(encoding="utf-8"))
+        try:
+            kept = json.loads((self._folder / IDENTITY_FILE).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            requirement = f"have readable files (not {IDENTITY_FILE}: {error})"
+            raise ArgumentError("checkpoint", requirement, str(self._folder)) from error
         shown = shown_differences(kept, described)
         if shown:
             requirement = f"belong to the same simulation ({shown})"
             raise ArgumentError("checkpoint", requirement, str(self._folder))
 
     def load(self, number: int) -> RunRecords | None:
-        """What a run left, or None if it is not finished."""
+        """What a run left, or None if it is not finished, or its file is damaged."""
         path = self._path(number)
         try:
             with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
                 columns = dict(archive)
+            advanced, seconds, diverged = columns.pop("run")
+            rows = [
+                _measurement({name: column[index] for name, column in columns.items()})
+                for index in range(len(columns["risk"]))
+            ]
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, BadZipFile) as error:
-            requirement = f"have readable files (not {path.name}: {error})"
+        except OSError as error:
+            requirement = f"have readable files (not {path.name}: {error.strerror or error})"
             raise ArgumentError("checkpoint", requirement, str(self._folder)) from error
-        advanced, seconds, diverged = columns.pop("run")
-        rows = [
-            _measurement({name: column[index] for name, column in columns.items()})
-            for index in range(len(columns["risk"]))
-        ]
+        except Exception:  # archives are checked by sums; what reading makes of damage varies
+            return None
         return RunRecords(rows, int(advanced), float(seconds), bool(diverged))
 
     def save(self, number: int, records: RunRecords) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -267,3 +268,20 @@ def test_a_loose_tolerance_does_not_take_more_steps():
     )
     key = "right_hand_side_evaluations"
     assert loose.attrs[key] <= 1.5 * tight.attrs[key]
+
+
+def test_runs_in_two_threads_and_within_each_other_are_those_made_one_by_one():
+    """What integrates must keep its state to itself, whoever else integrates meanwhile."""
+    models = [ho.Model(L, 2, SIGNAL, "linear") for L in (2, 3, 4, 5)]
+
+    def final(model, progress=None):
+        return ho.integrate(model, STATE, time=20.0, tolerance=1e-6, progress=progress)["M"].values
+
+    alone = [final(model) for model in models]
+    with ThreadPoolExecutor(4) as threads:
+        together = list(threads.map(final, models))
+    np.testing.assert_array_equal(together, alone)
+    inner = []
+    outer = final(models[0], lambda _: inner or inner.append(final(models[1])))
+    np.testing.assert_array_equal(outer, alone[0])
+    np.testing.assert_array_equal(inner[0], alone[1])

@@ -124,10 +124,31 @@ def test_what_a_killed_process_left_behind_does_no_harm(tmp_path):
     xr.testing.assert_equal(run(checkpoint=tmp_path, **SHORT), reference)
 
 
-def test_a_damaged_file_is_named(tmp_path):
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda _: b"",
+        lambda _: b"PK\x03\x04 no more",
+        lambda file: file[: len(file) // 2],
+        lambda file: file[:200] + bytes(8) + file[208:],
+    ],
+    ids=["empty", "header", "half", "altered"],
+)
+def test_a_damaged_run_is_simulated_again(tmp_path, damage):
+    reference = run(checkpoint=tmp_path, **SHORT)
+    path = tmp_path / "run-1.npz"
+    good = path.read_bytes()
+    path.write_bytes(damage(good))
+    xr.testing.assert_equal(run(checkpoint=tmp_path, **SHORT), reference)
+    with np.load(path) as again:
+        assert np.isfinite(again["risk"]).all()
+
+
+def test_a_damaged_identity_is_named(tmp_path):
+    """Whose runs these are cannot be told any more."""
     run(checkpoint=tmp_path, **SHORT)
-    (tmp_path / "run-1.npz").write_bytes(b"PK\x03\x04 no more")
-    with pytest.raises(ArgumentError, match=r"readable files .*run-1.npz"):
+    (tmp_path / "simulation.json").write_text("{")
+    with pytest.raises(ArgumentError, match=r"readable files .*simulation\.json"):
         run(checkpoint=tmp_path, **SHORT)
 
 

@@ -24,11 +24,6 @@ ALL = BUILTIN | REGISTERED
 LANES = 8
 
 
-@pytest.fixture(autouse=True)
-def _own_cache(tmp_path_factory, monkeypatch):
-    monkeypatch.setenv("HEADODE_CACHE_DIR", str(tmp_path_factory.getbasetemp() / "kernels"))
-
-
 def kernel_sums(activation, scores, marked, m_v, q_v, unit, prefactor):
     """Kernel sums for given unmarked scores (n, L−1, H) and marked scores (n, H)."""
     count, others, heads = scores.shape

@@ -13,6 +13,8 @@ from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic
 
+from headode._kernel_cache import cached
+
 # Recompute after so many doublings: a start far below the smallest number would stay zero.
 SEGMENT = 64
 # Beyond, g is below half an ulp of 1, and a g counts as zero.
@@ -75,7 +77,7 @@ def _missed(a):
     return series if a < 2e-3 else 1.0 - _exp(-a)
 
 
-@njit(cache=True, nogil=True, fastmath={"reassoc", "contract", "nsz"}, error_model="numpy")
+@cached(nogil=True, fastmath={"reassoc", "contract", "nsz"}, error_model="numpy")
 def average_tables(y, slopes, bends, weights, start, step, chains, tables):
     """Averages over J inner nodes of what a clock contributes, for each of M outer nodes.
 

@@ -10,6 +10,8 @@ from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic
 
+from headode._kernel_cache import cached
+
 @intrinsic
 def _bits(typing_context, value):
     """The 64 bits of a float as an integer."""
@@ -84,7 +86,7 @@ def _score(nodes, root, means, field, score, rho, tau):
             tau[h, i] = -4.0*t0*s
 
 
-@njit(cache=True, nogil=True, fastmath={"reassoc", "contract", "nsz"}, error_model="numpy")
+@cached(nogil=True, fastmath={"reassoc", "contract", "nsz"}, error_model="numpy")
 def accumulate(
     nodes,
     root,

@@ -8,6 +8,8 @@ from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic
 
+from headode._kernel_cache import cached
+
 @intrinsic
 def _bits(typing_context, value):
     """The 64 bits of a float as an integer."""
@@ -76,7 +78,7 @@ def _score(nodes, root, means, field, score):
             score[h, i] = s + 1.0
 
 
-@njit(cache=True, nogil=True, fastmath={"reassoc", "contract", "nsz"}, error_model="numpy")
+@cached(nogil=True, fastmath={"reassoc", "contract", "nsz"}, error_model="numpy")
 def accumulate(
     nodes,
     root,

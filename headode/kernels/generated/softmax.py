@@ -8,6 +8,8 @@ from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic
 
+from headode._kernel_cache import cached
+
 @intrinsic
 def _bits(typing_context, value):
     """The 64 bits of a float as an integer."""
@@ -110,7 +112,7 @@ def _score(nodes, root, means, field, score):
             score[h, i] = s
 
 
-@njit(cache=True, nogil=True, fastmath={"reassoc", "contract", "nsz"}, error_model="numpy")
+@cached(nogil=True, fastmath={"reassoc", "contract", "nsz"}, error_model="numpy")
 def accumulate(
     nodes,
     root,
@@ -268,7 +270,7 @@ def accumulate(
                             other_sum[h, k] += probability * total
 
 
-@njit(cache=True, nogil=True, fastmath={"reassoc", "contract", "nsz"}, error_model="numpy")
+@cached(nogil=True, fastmath={"reassoc", "contract", "nsz"}, error_model="numpy")
 def token_law(nodes, rest, zeta, means, begin, end, y, shares):
     """The pooled log-rate of a token at Gaussian nodes from ``begin`` to ``end``, and derivatives.
 
