@@ -55,26 +55,25 @@ def prune(
     """Remove heads of the last state of a run, and see what the risk becomes."""
     session = Session.of(context, quiet, log_level)
     with exit_statuses(session):
-        from headode.cli.figures import check_figure, draw
+        from headode.cli.figures import draw
+        from headode.cli.inputs import load_result
+        from headode.cli.paths import Paths, check_figure
         from headode.cli.progress_bar import progress_bar
-        from headode.cli.saving import check_file, save_result
-        from headode.trajectory import load_dataset, save_dataset
+        from headode.cli.saving import save_result
+        from headode.cli.statics_summary import show_pruning
+        from headode.trajectory import save_dataset
 
-        run = load_dataset(file)
-        target = check_file(output or Path(f"{file.stem}_pruned.nc"), force=force)
-        figure = None if plot is None else check_figure(plot, force=force)
+        run = load_result(file, "RUN")
+        paths = Paths("RUN", file, force)
+        target = paths.result(output, "_pruned.nc")
+        figure = plot and paths.output("--plot", plot, check_figure)
         session.note(f"pruning {file}; the result will be {target}")
         with progress_bar(session, "pruning", "heads") as progress:
             pruning = _prune(run, renormalize, refit_value, largest_loss, progress)
         save_result(lambda path: save_dataset(pruning, path, force=force), target)
-        if not session.quiet:
-            from headode.cli.statics_summary import show_pruning
-
-            show_pruning(pruning)
+        session.show(show_pruning, pruning)
         session.say(f"Result: {target}")
-        if figure is not None:
-            draw(pruning, figure, force=force)
-            session.say(f"Figure: {figure}")
+        draw(session, pruning, figure, force=force)
 
 
 def _prune(
