@@ -6,6 +6,7 @@ alike; a simulation has a leading ``run`` dimension.
 
 from __future__ import annotations
 
+import io
 import json
 import os
 from collections.abc import Mapping
@@ -166,9 +167,24 @@ def save_dataset(dataset: xr.Dataset, path: str | os.PathLike[str], *, force: bo
             path that cannot be written.
     """
     target = check_output(path, force=force)
+    content = _netcdf(dataset)
     with whole_file(target) as temporary:
-        dataset.to_netcdf(temporary, engine="h5netcdf")
+        temporary.write_bytes(content)
     return target
+
+
+def _netcdf(dataset: xr.Dataset) -> bytes:
+    """The contents of a netCDF file.
+
+    HDF5 itself must not write to a disk: a full one makes it crash the process, and all is lost.
+    """
+    import h5netcdf
+    from xarray.backends import H5NetCDFStore
+
+    content = io.BytesIO()
+    with h5netcdf.File(content, "w") as file:
+        dataset.dump_to_store(H5NetCDFStore(file))
+    return content.getvalue()
 
 
 def load_dataset(path: str | os.PathLike[str]) -> xr.Dataset:

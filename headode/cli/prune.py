@@ -14,6 +14,7 @@ from headode.cli.session import Session
 if TYPE_CHECKING:
     import xarray as xr
 
+    from headode.cli.saving import Partial
     from headode.progress import ProgressCallback
 
 
@@ -59,7 +60,7 @@ def prune(
         from headode.cli.inputs import load_result
         from headode.cli.paths import Paths, check_figure
         from headode.cli.progress_bar import progress_bar
-        from headode.cli.saving import save_result
+        from headode.cli.saving import partial_result_saved, save_result
         from headode.cli.statics_summary import show_pruning
         from headode.trajectory import save_dataset
 
@@ -68,12 +69,23 @@ def prune(
         target = paths.result(output, "_pruned.nc")
         figure = plot and paths.output("--plot", plot, check_figure)
         session.note(f"pruning {file}; the result will be {target}")
-        with progress_bar(session, "pruning", "heads") as progress:
+        with (
+            partial_result_saved(target, "", describe=_partial),
+            progress_bar(session, "pruning", "heads") as progress,
+        ):
             pruning = _prune(run, renormalize, refit_value, largest_loss, progress)
         save_result(lambda path: save_dataset(pruning, path, force=force), target)
         session.show(show_pruning, pruning)
         session.say(f"Result: {target}")
         draw(session, pruning, figure, force=force)
+
+
+def _partial(pruning: xr.Dataset) -> Partial:
+    from headode.cli.saving import Partial
+    from headode.trajectory import save_dataset
+
+    numbers = ", ".join(map(str, pruning["kept"].values))
+    return Partial(lambda path: save_dataset(pruning, path), ".nc", f"for {numbers} heads")
 
 
 def _prune(

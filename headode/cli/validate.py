@@ -19,6 +19,9 @@ from headode.cli.session import Session
 from headode.cli.statuses import Status
 
 if TYPE_CHECKING:
+    import xarray as xr
+
+    from headode.cli.saving import Partial
     from headode.config import Config
     from headode.progress import ProgressCallback
     from headode.validation.report import Report
@@ -57,7 +60,7 @@ def validate(
         target = Paths("CONFIG", config, force).result(output, "_report", check_folder)
         session.note(f"comparing {config}; the result will be {target}")
         with (
-            partial_result_saved(target, ADVICE),
+            partial_result_saved(target, ADVICE, describe=_partial),
             progress_bar(session, "SGD", "steps") as progress,
         ):
             report = _validate(configuration, workers, progress)
@@ -67,6 +70,13 @@ def validate(
         session.say(f"Report: {target}")
         if not report.agrees:
             raise typer.Exit(Status.DISAGREEMENT)
+
+
+def _partial(parts: dict[str, xr.Dataset]) -> Partial:
+    from headode.cli.saving import Partial
+    from headode.validation.folder import save_parts
+
+    return Partial(lambda path: save_parts(parts, path), "", ", ".join(parts))
 
 
 def _validate(config: Config, workers: int | None, progress: ProgressCallback | None) -> Report:

@@ -6,9 +6,15 @@ import os
 import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from headode._files import whole_folder
 from headode._output_paths import check_output
 from headode.errors import ArgumentError
+from headode.trajectory import save_dataset
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 # A file that every report has; a folder without it is never replaced.
 MARKER = "report.json"
@@ -32,6 +38,14 @@ def check_folder(
     if target.exists() and not (target / MARKER).is_file():
         raise ArgumentError(argument, f"be a new folder, or one with a {MARKER}", str(target))
     return target
+
+
+def save_parts(parts: Mapping[str, xr.Dataset], folder: Path) -> Path:
+    """Write what there is of a report, by name, to a folder that appears whole or not at all."""
+    with whole_folder(folder) as temporary:
+        for name, dataset in parts.items():
+            save_dataset(dataset, temporary / f"{name}.nc")
+    return folder
 
 
 def draw_into(folder: Path, figures: Mapping[str, Callable[[Path], object]]) -> None:
