@@ -46,6 +46,17 @@ def check_output(
     return target
 
 
+def check_room(path: Path, *, argument: str) -> None:
+    """Refuse a name that is too long for those that are made from it, as of partial results.
+
+    Raises:
+        ArgumentError: naming the argument.
+    """
+    requirement = _too_long(path, final_place(path), RESERVED)
+    if requirement is not None:
+        raise ArgumentError(argument, requirement, str(path))
+
+
 def check_apart(paths: Mapping[str, Path]) -> None:
     """Refuse an output that is also another output, or an input.
 
@@ -89,7 +100,7 @@ def _violated(target: Path, *, force: bool, folder: bool) -> str | None:
         return "be in an existing folder"
     if not os.access(place.parent, os.W_OK | os.X_OK):
         return "be in a folder that can be written"
-    return _too_long(target, place)
+    return _too_long(target, place, 0)
 
 
 def _status(place: Path) -> os.stat_result | None:
@@ -123,12 +134,12 @@ def _kept_by_others(place: Path, status: os.stat_result) -> bool:
     return os.geteuid() not in (0, parent.st_uid, status.st_uid)
 
 
-def _too_long(target: Path, place: Path) -> str | None:
-    """A requirement on the length in bytes, which must leave room for names derived from it."""
-    longest = _limit(place.parent, "PC_NAME_MAX", LONGEST_NAME) - RESERVED
+def _too_long(target: Path, place: Path, reserved: int) -> str | None:
+    """A requirement on the length in bytes, with room for so many more."""
+    longest = _limit(place.parent, "PC_NAME_MAX", LONGEST_NAME) - reserved
     if max(len(os.fsencode(path.name)) for path in (target, place)) > longest:
         return f"have a name of at most {longest} bytes"
-    longest = _limit(place.parent, "PC_PATH_MAX", LONGEST_PATH) - RESERVED
+    longest = _limit(place.parent, "PC_PATH_MAX", LONGEST_PATH) - reserved
     if len(os.fsencode(place)) > longest:
         return f"be a path of at most {longest} bytes"
     return None

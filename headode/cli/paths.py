@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from headode._output_paths import check_apart, check_output
+from headode._output_paths import check_apart, check_output, check_room
 from headode.errors import ArgumentError
 
 # (path, force=..., argument=...): refuses a path where a result of some kind cannot be written.
@@ -56,6 +56,7 @@ class Paths:
         """
         check_apart({self.argument: self.source, **self._written, option: path})
         check(path, force=force or self.force, argument=option)
+        check_room(path, argument=option)
         self._written[option] = path
         return path
 

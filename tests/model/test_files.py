@@ -12,7 +12,7 @@ import pytest
 
 from headode import _files
 from headode._files import whole_file, whole_folder
-from headode._output_paths import check_apart, check_output
+from headode._output_paths import check_apart, check_output, check_room
 from headode.errors import ArgumentError
 
 
@@ -135,12 +135,13 @@ def test_names_leave_room_for_those_of_partial_results(tmp_path: Path, letter: s
     limit = os.pathconf(tmp_path, "PC_NAME_MAX")
     count = (limit - 15 - 3) // len(letter.encode())
     longest = tmp_path / f"{letter * count}.nc"
-    assert check_output(longest) == longest
-    write(longest)
-    write(longest.with_name(f"{longest.stem}.partial-999.nc"))
-    assert refused(tmp_path / f"{letter * (count + 1)}.nc") == (
-        f"have a name of at most {limit - 15} bytes"
-    )
+    check_room(longest, argument="output")
+    partial = longest.with_name(f"{longest.stem}.partial-999.nc")
+    write(check_output(partial))
+    longer = tmp_path / f"{letter * (count + 1)}.nc"
+    check_output(longer)
+    with pytest.raises(ArgumentError, match=f"have a name of at most {limit - 15} bytes"):
+        check_room(longer, argument="output")
     assert "too long" in refused(tmp_path / f"{letter * 400}.nc")
     assert refused(tmp_path / "two\nlines") == "have a name without control characters"
     assert refused("nothing\0more") == "have a name without control characters"
