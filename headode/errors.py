@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    import xarray as xr
+from typing import Any
 
 
 class HeadodeError(Exception):
@@ -43,17 +40,23 @@ class ConfigError(HeadodeError):
 
 
 class NumericalFailure(HeadodeError):
-    """A computation could not go on; ``partial`` holds what was computed until then."""
+    """A computation could not go on; ``partial`` holds what was computed until then.
 
-    def __init__(self, message: str, partial: xr.Dataset | None = None) -> None:
+    It is of the kind that the function returns, or None.
+    """
+
+    def __init__(self, message: str, partial: Any = None) -> None:
         self.partial = partial
         super().__init__(message)
 
 
 class Interrupted(KeyboardInterrupt):
-    """Ctrl-C stopped a computation; ``partial`` holds what was computed until then."""
+    """Ctrl-C stopped a computation; ``partial`` holds what was computed until then.
 
-    def __init__(self, message: str, partial: xr.Dataset | None = None) -> None:
+    It is of the kind that the function returns, or None.
+    """
+
+    def __init__(self, message: str, partial: Any = None) -> None:
         self.partial = partial
         super().__init__(message)
 

@@ -6,6 +6,7 @@ alike; a simulation has a leading ``run`` dimension.
 
 from __future__ import annotations
 
+import io
 import json
 import os
 from collections.abc import Mapping
@@ -16,6 +17,7 @@ import numpy as np
 
 from headode._checks import Array, check_array, check_integer, check_number, check_option
 from headode._files import whole_file
+from headode._output_paths import check_output
 from headode._version import __version__
 from headode.errors import ArgumentError
 from headode.order_parameters import OrderParameters
@@ -157,35 +159,32 @@ def state_at(dataset: xr.Dataset, index: int = -1) -> OrderParameters:
     return OrderParameters(**parts)
 
 
-def check_writable(
-    path: str | os.PathLike[str], *, force: bool = False, argument: str = "output"
-) -> Path:
-    """Return the path if a result may be written there; called before anything is computed.
-
-    Raises:
-        ArgumentError: if the file exists (unless ``force``), or its folder does not exist or
-            cannot be written.
-    """
-    target = Path(path)
-    if target.exists() and not force:
-        raise ArgumentError(argument, "not exist yet (use --force to overwrite it)", str(target))
-    if not target.parent.is_dir():
-        raise ArgumentError(argument, "be in an existing folder", str(target))
-    if not os.access(target.parent, os.W_OK | os.X_OK):
-        raise ArgumentError(argument, "be in a folder that can be written", str(target))
-    return target
-
-
 def save_dataset(dataset: xr.Dataset, path: str | os.PathLike[str], *, force: bool = False) -> Path:
     """Write a netCDF file that appears whole or not at all.
 
     Raises:
-        ArgumentError: if the file exists (unless ``force``) or its folder does not.
+        ArgumentError: if the file exists (unless ``force``) or its folder does not, or for another
+            path that cannot be written.
     """
-    target = check_writable(path, force=force)
+    target = check_output(path, force=force)
+    content = _netcdf(dataset)
     with whole_file(target) as temporary:
-        dataset.to_netcdf(temporary, engine="h5netcdf")
+        temporary.write_bytes(content)
     return target
+
+
+def _netcdf(dataset: xr.Dataset) -> bytes:
+    """The contents of a netCDF file.
+
+    HDF5 itself must not write to a disk: a full one makes it crash the process, and all is lost.
+    """
+    import h5netcdf
+    from xarray.backends import H5NetCDFStore
+
+    content = io.BytesIO()
+    with h5netcdf.File(content, "w") as file:
+        dataset.dump_to_store(H5NetCDFStore(file))
+    return content.getvalue()
 
 
 def load_dataset(path: str | os.PathLike[str]) -> xr.Dataset:

@@ -8,6 +8,7 @@ import typer
 
 from headode.cli.exits import exit_statuses
 from headode.cli.session import Session
+from headode.cli.streams import print_result
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
@@ -24,14 +25,19 @@ def example(
     with exit_statuses(session):
         examples = packaged_examples()
         if name is None:
-            width = max(map(len, examples))
-            for key, file in examples.items():
-                typer.echo(f"{key:{width}}  {description(file.read_text(encoding='utf-8'))}")
+            print_result(lambda: _list(examples))
             return
         from headode._checks import check_option
 
         chosen = check_option("name", name.replace("-", "_"), examples)
-        typer.echo(examples[chosen].read_text(encoding="utf-8"), nl=False)
+        text = examples[chosen].read_text(encoding="utf-8")
+        print_result(lambda: typer.echo(text, nl=False))
+
+
+def _list(examples: dict[str, Traversable]) -> None:
+    width = max(map(len, examples))
+    for key, file in examples.items():
+        typer.echo(f"{key:{width}}  {description(file.read_text(encoding='utf-8'))}")
 
 
 def packaged_examples() -> dict[str, Traversable]:

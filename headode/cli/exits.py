@@ -1,77 +1,79 @@
-"""Exit statuses, and how each kind of error is said before leaving with one."""
+"""How each kind of error is said before leaving with its exit status."""
 
 from __future__ import annotations
 
-import traceback
+import errno
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from enum import IntEnum
 from typing import Any
 
 import typer
 
 from headode.cli.session import Session
+from headode.cli.signals import interruptible
+from headode.cli.statuses import Status, complain
 from headode.errors import ArgumentError, ConfigError, NumericalFailure
 
-
-class Status(IntEnum):
-    """Exit status of the command line."""
-
-    SUCCESS = 0
-    DISAGREEMENT = 1
-    BAD_INPUT = 2
-    FAILURE = 3
-    # The number that sysexits.h gives to an internal software error.
-    UNEXPECTED = 70
-    # 128 + the number of SIGINT, as shells have it.
-    INTERRUPTED = 130
-
-
-STATUSES = (
-    "0 success, 1 a negative verdict, 2 bad input, 3 numerical failure or a result that could not "
-    "be saved where it was asked, 70 an error in headode itself, 130 interrupted"
+# What is wrong with a disk, permissions or limits is no fault of headode.
+OF_THE_SYSTEM = (
+    errno.EACCES,
+    errno.EDQUOT,
+    errno.EIO,
+    errno.EMFILE,
+    errno.ENOSPC,
+    errno.EPERM,
+    errno.EROFS,
 )
-
-
-def complain(text: str) -> None:
-    """Say on standard error what is wrong."""
-    typer.echo(f"error: {text}", err=True)
 
 
 @contextmanager
 def exit_statuses(session: Session) -> Iterator[None]:
-    """Turn the errors of a command into clear lines on standard error and an exit status."""
-    with warnings.catch_warnings():
+    """Turn the errors of a command, and signals, into clear lines and an exit status."""
+    with warnings.catch_warnings(), interruptible() as interruption:
         warnings.showwarning = _show_warning  # type: ignore[assignment]
         try:
-            yield
-        except (typer.Exit, typer.Abort, BrokenPipeError):
+            with _errors_said(session):
+                yield
+        except typer.Exit as left:
+            if left.exit_code == Status.INTERRUPTED:
+                left.exit_code = interruption.status
             raise
-        except ConfigError as error:
-            for fault in error.faults:
-                typer.echo(fault, err=True)
-            raise typer.Exit(Status.BAD_INPUT) from None
-        except ArgumentError as error:
-            complain(str(error))
-            raise typer.Exit(Status.BAD_INPUT) from None
-        except NumericalFailure as error:
+
+
+@contextmanager
+def _errors_said(session: Session) -> Iterator[None]:
+    """Say what an error means, and leave with its status."""
+    try:
+        yield
+    except (typer.Exit, typer.Abort):
+        raise
+    except ConfigError as error:
+        for fault in error.faults:
+            typer.echo(fault, err=True)
+        raise typer.Exit(Status.BAD_INPUT) from None
+    except ArgumentError as error:
+        complain(str(error))
+        raise typer.Exit(Status.BAD_INPUT) from None
+    except NumericalFailure as error:
+        complain(str(error))
+        raise typer.Exit(Status.FAILURE) from None
+    except MemoryError:
+        complain("not enough memory")
+        raise typer.Exit(Status.FAILURE) from None
+    except KeyboardInterrupt:
+        complain("interrupted")
+        raise typer.Exit(Status.INTERRUPTED) from None
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno in OF_THE_SYSTEM:
             complain(str(error))
             raise typer.Exit(Status.FAILURE) from None
-        except MemoryError:
-            complain("not enough memory")
-            raise typer.Exit(Status.FAILURE) from None
-        except KeyboardInterrupt:
-            complain("interrupted")
-            raise typer.Exit(Status.INTERRUPTED) from None
-        except Exception as error:
-            _unexpected(error, session)
-            raise typer.Exit(Status.UNEXPECTED) from None
+        _unexpected(error, session)
+        raise typer.Exit(Status.UNEXPECTED) from None
 
 
 def _unexpected(error: Exception, session: Session) -> None:
-    if session.debugs:
-        traceback.print_exception(error)
+    session.explain(error)
     advice = "" if session.debugs else " with what --log-level debug shows"
     complain(
         f"unexpected {type(error).__name__}: {' '.join(str(error).split())}\n"

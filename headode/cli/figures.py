@@ -1,4 +1,4 @@
-"""Drawing results from the command line."""
+"""Drawing results from the command line, after they have been saved."""
 
 from __future__ import annotations
 
@@ -7,36 +7,48 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from headode.cli.exits import Status, complain
+from headode.cli.session import Session
+from headode.cli.statuses import Status, complain
 
 if TYPE_CHECKING:
     import xarray as xr
 
-
-def check_figure(path: Path, *, force: bool, option: str = "--plot") -> Path:
-    """Return the path if a figure may be written there; called before anything is computed.
-
-    Raises:
-        ArgumentError: naming the option, for an unknown format, a file that exists (unless
-            ``force``) or a folder that does not.
-    """
-    from headode.cli.saving import check_file
-    from headode.plotting.save import check_figure_path
-
-    return check_file(check_figure_path(path, argument=option), force=force, option=option)
+    from headode.validation.report import Report
 
 
-def draw(result: xr.Dataset | Path, path: Path, *, force: bool) -> None:
-    """Draw the natural picture of a result and write it.
+def draw(session: Session, result: xr.Dataset, path: Path | None, *, force: bool) -> None:
+    """Draw the natural picture of a result that is safe, if a path is given.
 
     Raises:
-        typer.Exit: with the status of a failure when the figure cannot be written.
+        typer.Exit: with the status of a failure when the figure cannot be drawn or written.
     """
-    from headode.plotting import plot, save_figure
+    if path is not None:
+        if not drawn(session, result, path, force=force):
+            raise typer.Exit(Status.FAILURE)
+        session.say(f"Figure: {path}")
 
-    figure = plot(result)
+
+def drawn(session: Session, result: xr.Dataset, path: Path, *, force: bool) -> bool:
+    """Draw a result that is safe; returns whether that succeeded, and says so if not."""
     try:
-        save_figure(figure, path, force=force)
-    except OSError as error:
-        complain(f"could not write {path}: {error}")
-        raise typer.Exit(Status.FAILURE) from None
+        from headode.plotting import plot, save_figure
+
+        save_figure(plot(result), path, force=force)
+    # Whatever is wrong with a picture, the result is complete without it.
+    except Exception as error:
+        session.explain(error)
+        complain(f"could not draw {path}: {error}")
+        return False
+    return True
+
+
+def draw_report(session: Session, report: Report, folder: Path) -> None:
+    """Add pictures and page to a report that is safe; without them it is complete as well."""
+    try:
+        from headode.plotting import report_figures
+        from headode.validation.folder import draw_into
+
+        draw_into(folder, report_figures(report))
+    except Exception as error:
+        session.explain(error)
+        complain(f"could not draw the report: {error}")

@@ -42,27 +42,25 @@ def integrate(
     """
     session = Session.of(context, quiet, log_level)
     with exit_statuses(session):
-        from headode.cli.figures import check_figure, draw
+        from headode.cli.figures import draw
+        from headode.cli.inputs import load_configuration
+        from headode.cli.paths import Paths, check_figure
         from headode.cli.progress_bar import progress_bar
-        from headode.cli.saving import check_file, partial_result_saved, save_result
-        from headode.config import load_config
+        from headode.cli.saving import partial_result_saved, save_result
+        from headode.cli.summary import show_integration
         from headode.trajectory import save_dataset
 
-        configuration = load_config(config)
-        target = check_file(output or Path(f"{config.stem}.nc"), force=force)
-        figure = None if plot is None else check_figure(plot, force=force)
+        configuration = load_configuration(config)
+        paths = Paths("CONFIG", config, force)
+        target = paths.result(output, ".nc")
+        figure = plot and paths.output("--plot", plot, check_figure)
         session.note(f"integrating {config}; the result will be {target}")
         with partial_result_saved(target, ADVICE), progress_bar(session, "ODE", "t") as progress:
             run = _integrate(configuration, progress)
         save_result(lambda path: save_dataset(run, path, force=force), target)
-        if not session.quiet:
-            from headode.cli.summary import show_integration
-
-            show_integration(run)
+        session.show(show_integration, run)
         session.say(f"Result: {target}")
-        if figure is not None:
-            draw(run, figure, force=force)
-            session.say(f"Figure: {figure}")
+        draw(session, run, figure, force=force)
 
 
 def _integrate(config: Config, progress: ProgressCallback | None) -> xr.Dataset:

@@ -7,6 +7,7 @@ Only typer is imported here. Each command imports what it needs when it runs, wh
 from __future__ import annotations
 
 import gc
+import os
 import sys
 from typing import Annotated
 
@@ -15,7 +16,6 @@ import typer
 from headode._version import __version__
 from headode.cli.citation import CITATION
 from headode.cli.example import example
-from headode.cli.exits import STATUSES, Status
 from headode.cli.integrate import integrate
 from headode.cli.options import LogLevel, LogLevelOption, QuietOption
 from headode.cli.phase_diagram import phase_diagram
@@ -25,6 +25,8 @@ from headode.cli.risk import risk
 from headode.cli.session import Session
 from headode.cli.simulate import simulate
 from headode.cli.stability import stability
+from headode.cli.statuses import STATUSES, Status
+from headode.cli.streams import make_streams_safe, print_result
 from headode.cli.validate import validate
 
 OBJECTS_BETWEEN_COLLECTIONS = 100_000
@@ -42,7 +44,7 @@ app = typer.Typer(
 
 
 def _print_and_exit(text: str) -> None:
-    typer.echo(text)
+    print_result(lambda: typer.echo(text))
     raise typer.Exit(Status.SUCCESS)
 
 
@@ -89,10 +91,10 @@ for command in (
 
 def run() -> None:
     """Entry point of the console script."""
-    # A terminal without Greek letters shows question marks; it does not lose a run.
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")
+    make_streams_safe()
+    # Figures go to files, and look the same whatever the user's settings of matplotlib; a backend
+    # that cannot be imported, or a file of settings that cannot be read, must not matter.
+    os.environ |= {"MPLBACKEND": "agg", "MATPLOTLIBRC": os.devnull}
     # A command imports some 200 000 objects that stay. Looking for garbage among them again and
     # again takes 0.4 s, and a last time when the interpreter ends 0.7 s.
     gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from headode.cli.exits import Status, complain, exit_statuses
+from headode.cli.exits import exit_statuses
 from headode.cli.options import (
     CommandLogLevelOption,
     ConfigArgument,
@@ -19,7 +20,9 @@ from headode.cli.options import (
     QuietOption,
 )
 from headode.cli.session import Session
-from headode.errors import ArgumentError, Interrupted, NumericalFailure
+from headode.cli.signals import release
+from headode.cli.statuses import Status, complain
+from headode.errors import Interrupted, NumericalFailure
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -68,31 +71,42 @@ def phase_diagram(
     """
     session = Session.of(context, quiet, log_level)
     with exit_statuses(session):
-        from headode.cli.figures import check_figure, draw
-        from headode.config import load_config
+        from headode.cli.figures import draw
+        from headode.cli.inputs import load_configuration
+        from headode.cli.paths import Paths, check_figure, check_resumed_store, check_store
+        from headode.cli.streams import print_result
+        from headode.cli.summary import show_diagram
 
-        configuration = load_config(config)
+        configuration = load_configuration(config)
         plan = _plan(configuration)
         if dry_run:
-            _show_estimate(plan, workers, scheduler)
+            print_result(partial(_show_estimate, plan, workers, scheduler))
             return
-        target = _check_target(output or Path(f"{config.stem}.zarr"), resume=resume, force=force)
-        figure = None if plot is None else check_figure(plot, force=force)
-        picture = None if live is None else check_figure(live, force=True, option="--live")
+        paths = Paths("CONFIG", config, force)
+        target = paths.result(output, ".zarr", check_resumed_store if resume else check_store)
+        figure = plot and paths.output("--plot", plot, check_figure)
+        picture = live and paths.output("--live", live, check_figure, force=True)
         session.note(f"sweeping {config}; the result will be {target}")
         command = ["headode", "phase-diagram", str(config), "-o", str(target), "--resume"]
         with _store_explained(target, shlex.join(command)):
             started = perf_counter()
-            diagram = _run(session, plan, target, workers, scheduler, resume, picture)
-        if not session.quiet:
-            from headode.cli.summary import show_diagram
-
-            show_diagram(diagram, perf_counter() - started)
+            diagram = _run(
+                session,
+                plan,
+                store=target,
+                resume=resume,
+                replace=force,
+                workers=workers,
+                scheduler=scheduler,
+                live=None if picture is None else _drawing(session, picture),
+            )
+            release()
+        session.show(show_diagram, diagram, perf_counter() - started)
         session.say(f"Result: {target}")
-        if figure is not None:
-            draw(diagram, figure, force=force)
-            session.say(f"Figure: {figure}")
-        _leave_with_failures(plan, diagram)
+        complete = _failures_said(plan, diagram)
+        draw(session, diagram, figure, force=force)
+        if not complete:
+            raise typer.Exit(Status.FAILURE)
 
 
 def _plan(config: Config) -> Plan:
@@ -104,46 +118,22 @@ def _plan(config: Config) -> Plan:
     return make_plan(config)
 
 
-def _check_target(target: Path, *, resume: bool, force: bool) -> Path:
-    """The path of the store; an existing one must be resumed, or is removed when that is asked."""
-    from headode.phase_diagrams.store import discard
-
-    if target.exists() and not resume:
-        if not force:
-            requirement = "not exist yet (--resume continues it, --force removes it)"
-            raise ArgumentError("output", requirement, str(target))
-        discard(target)
-    return target
-
-
-def _run(
-    session: Session,
-    plan: Plan,
-    target: Path,
-    workers: int | None,
-    scheduler: str | None,
-    resume: bool,
-    picture: Path | None,
-) -> xr.Dataset:
+def _run(session: Session, plan: Plan, **arguments: Any) -> xr.Dataset:
     from headode.cli.progress_bar import progress_bar
     from headode.phase_diagrams.api import run_plan
 
     with progress_bar(session, "sweep", "points") as progress:
-        return run_plan(
-            plan,
-            workers=workers,
-            scheduler=scheduler,
-            store=target,
-            resume=resume,
-            progress=progress,
-            live=None if picture is None else _drawing(picture),
-        )
+        return run_plan(plan, progress=progress, **arguments)
 
 
-def _drawing(picture: Path) -> LiveCallback:
-    from headode.cli.figures import draw
+def _drawing(session: Session, picture: Path) -> LiveCallback:
+    """Draws what there is; a picture that cannot be drawn does not stop the sweep."""
+    from headode.cli.figures import drawn
 
-    return lambda diagram: draw(diagram, picture, force=True)
+    def draw(diagram: xr.Dataset) -> None:
+        drawn(session, diagram, picture, force=True)
+
+    return draw
 
 
 @contextmanager
@@ -157,6 +147,9 @@ def _store_explained(target: Path, command: str) -> Iterator[None]:
     except NumericalFailure as failure:
         complain(f"{failure}, and are in {target}")
         status = Status.FAILURE
+    except KeyboardInterrupt:
+        complain(f"interrupted; what is finished is in {target}")
+        status = Status.INTERRUPTED
     except OSError as error:
         complain(f"could not write {target}: {error.strerror or error}")
         status = Status.FAILURE
@@ -166,13 +159,14 @@ def _store_explained(target: Path, command: str) -> Iterator[None]:
     raise typer.Exit(status)
 
 
-def _leave_with_failures(plan: Plan, diagram: xr.Dataset) -> None:
+def _failures_said(plan: Plan, diagram: xr.Dataset) -> bool:
+    """Say which points failed; returns whether none did."""
     from headode.phase_diagrams.api import failures
 
     failed = failures(plan, diagram)
     if failed:
         complain(f"numerical failure: {failed}\nThe others are in the result.")
-        raise typer.Exit(Status.FAILURE)
+    return not failed
 
 
 def _show_estimate(plan: Plan, workers: int | None, scheduler: str | None) -> None:

@@ -10,6 +10,7 @@ import typer
 from headode.cli.exits import exit_statuses
 from headode.cli.options import CommandLogLevelOption, ForceOption, QuietOption
 from headode.cli.session import Session
+from headode.cli.statuses import Status, complain
 
 
 def plot(
@@ -31,9 +32,15 @@ def plot(
     """Draw the natural picture of a result file."""
     session = Session.of(context, quiet, log_level)
     with exit_statuses(session):
-        from headode.cli.figures import check_figure, draw
+        from headode.cli.inputs import check_result
+        from headode.cli.paths import Paths, check_figure
+        from headode.plotting import plot as draw
 
-        target = output or Path(f"{file.stem}.png")
-        figure = check_figure(target, force=force, option="--output")
-        draw(file, figure, force=force)
+        check_result(file, "FILE", folders=True)
+        figure = Paths("FILE", file, force).result(output, ".png", check_figure)
+        try:
+            draw(file, figure, force=force)
+        except OSError as error:
+            complain(f"could not write {figure}: {error}")
+            raise typer.Exit(Status.FAILURE) from None
         session.say(f"Figure: {figure}")

@@ -14,6 +14,7 @@ from headode.cli.session import Session
 if TYPE_CHECKING:
     import xarray as xr
 
+    from headode.cli.saving import Partial
     from headode.progress import ProgressCallback
 
 
@@ -55,26 +56,36 @@ def prune(
     """Remove heads of the last state of a run, and see what the risk becomes."""
     session = Session.of(context, quiet, log_level)
     with exit_statuses(session):
-        from headode.cli.figures import check_figure, draw
+        from headode.cli.figures import draw
+        from headode.cli.inputs import load_result
+        from headode.cli.paths import Paths, check_figure
         from headode.cli.progress_bar import progress_bar
-        from headode.cli.saving import check_file, save_result
-        from headode.trajectory import load_dataset, save_dataset
+        from headode.cli.saving import partial_result_saved, save_result
+        from headode.cli.statics_summary import show_pruning
+        from headode.trajectory import save_dataset
 
-        run = load_dataset(file)
-        target = check_file(output or Path(f"{file.stem}_pruned.nc"), force=force)
-        figure = None if plot is None else check_figure(plot, force=force)
+        run = load_result(file, "RUN")
+        paths = Paths("RUN", file, force)
+        target = paths.result(output, "_pruned.nc")
+        figure = plot and paths.output("--plot", plot, check_figure)
         session.note(f"pruning {file}; the result will be {target}")
-        with progress_bar(session, "pruning", "heads") as progress:
+        with (
+            partial_result_saved(target, "", describe=_partial),
+            progress_bar(session, "pruning", "heads") as progress,
+        ):
             pruning = _prune(run, renormalize, refit_value, largest_loss, progress)
         save_result(lambda path: save_dataset(pruning, path, force=force), target)
-        if not session.quiet:
-            from headode.cli.statics_summary import show_pruning
-
-            show_pruning(pruning)
+        session.show(show_pruning, pruning)
         session.say(f"Result: {target}")
-        if figure is not None:
-            draw(pruning, figure, force=force)
-            session.say(f"Figure: {figure}")
+        draw(session, pruning, figure, force=force)
+
+
+def _partial(pruning: xr.Dataset) -> Partial:
+    from headode.cli.saving import Partial
+    from headode.trajectory import save_dataset
+
+    numbers = ", ".join(map(str, pruning["kept"].values))
+    return Partial(lambda path: save_dataset(pruning, path), ".nc", f"for {numbers} heads")
 
 
 def _prune(

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from headode.progress import ProgressCallback
     from headode.statics.optimal_risk import OptimalRisk
 
+ADVICE = "a tighter expectation.tolerance or expectation.method auto"
 KEYS = {"method": "expectation.method", "tolerance": "expectation.tolerance"}
 
 
@@ -42,25 +43,38 @@ def risk(
     """
     session = Session.of(context, quiet, log_level)
     with exit_statuses(session):
+        from headode.cli.inputs import load_configuration
+        from headode.cli.paths import Paths
         from headode.cli.progress_bar import progress_bar
-        from headode.cli.saving import check_file, save_result
-        from headode.config import load_config
+        from headode.cli.saving import Partial, partial_result_saved, save_result
+        from headode.cli.statics_summary import show_optimal_risk
+        from headode.cli.streams import print_result
 
-        configuration = load_config(config)
-        target = None if output is None else check_file(output, force=force)
+        configuration = load_configuration(config)
+        target = output and Paths("CONFIG", config, force).output("--output", output)
         model = configuration.build_model()
+        described = {**model.to_dict(), "restarts": restarts, "seed": seed}
+
+        def partial(result: OptimalRisk) -> Partial:
+            return Partial(
+                lambda path: _write(path, {**described, **result.to_dict()}),
+                ".json",
+                f"the minima of {sum(each.count for each in result.minima)} searches",
+                lambda: print_result(lambda: show_optimal_risk(model, result)),
+            )
+
         session.note(f"searching the optimal risk of {config}")
-        with progress_bar(session, "optimal risk", "search") as progress:
+        with (
+            partial_result_saved(target, ADVICE, describe=partial),
+            progress_bar(session, "optimal risk", "search") as progress,
+        ):
             result = _search(configuration, model, restarts, seed, progress)
         if target is not None:
-            content = {**model.to_dict(), "restarts": restarts, "seed": seed, **result.to_dict()}
-            save_result(lambda path: _write(path, content), target)
-        if not session.quiet:
-            from headode.cli.statics_summary import show_optimal_risk
-
-            show_optimal_risk(model, result)
-        if target is not None:
+            save_result(partial(result).save, target)
+            session.show(show_optimal_risk, model, result)
             session.say(f"Result: {target}")
+        elif not session.quiet:
+            print_result(lambda: show_optimal_risk(model, result))
 
 
 def _search(

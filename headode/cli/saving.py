@@ -6,50 +6,65 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any, NamedTuple
 
 import typer
 
-from headode.cli.exits import Status, complain
-from headode.errors import ArgumentError, Interrupted, NumericalFailure
-from headode.trajectory import check_writable, save_dataset
-
-if TYPE_CHECKING:
-    import xarray as xr
+from headode.cli.signals import held, release
+from headode.cli.statuses import Status, complain
+from headode.errors import Interrupted, NumericalFailure
 
 Save = Callable[[Path], object]
 
 
-def check_file(path: Path, *, force: bool, option: str = "--output") -> Path:
-    """Return the path if a result may be written there; called before anything is computed.
+class Partial(NamedTuple):
+    """What a computation has when it stops early.
 
-    Raises:
-        ArgumentError: naming the option, if it is a folder, exists (unless ``force``), or its
-            folder does not exist or cannot be written.
+    Attributes:
+        save: writes it.
+        ending: of its name.
+        extent: how far it reaches, as in "until time 3".
+        show: prints it, where no output is wanted.
     """
-    if path.is_dir():
-        raise ArgumentError(option, "be a file, not a folder", str(path))
-    return check_writable(path, force=force, argument=option)
+
+    save: Save
+    ending: str
+    extent: str
+    show: Callable[[], object] | None = None
 
 
-def save_result(save: Save, target: Path) -> Path:
+def partial_trajectory(dataset: Any) -> Partial:
+    """What an integration or a simulation has when it stops early."""
+    from headode.trajectory import save_dataset
+
+    until = f"until time {float(dataset['time'][-1]):.6g}"
+    return Partial(lambda path: save_dataset(dataset, path), ".nc", until)
+
+
+def save_result(save: Save, target: Path) -> None:
     """Save a result, elsewhere if it has to be.
 
-    Returns:
-        The path, when it is the one that was asked.
-
     Raises:
-        typer.Exit: with the status of a failure when the result is elsewhere, or nowhere.
+        typer.Exit: with the status of a failure when the result is elsewhere, or nowhere; with that
+            of an interruption when a signal has come meanwhile.
     """
-    place = _save_somewhere(save, target)
-    if place != target:
+    held(None)
+    if _save_somewhere(save, target) != target:
         raise typer.Exit(Status.FAILURE)
-    return place
+    try:
+        release()
+    except KeyboardInterrupt:
+        complain(f"interrupted; the result is in {target}")
+        raise typer.Exit(Status.INTERRUPTED) from None
 
 
 @contextmanager
 def partial_result_saved(
-    target: Path, advice: str, *, to_continue: str | None = None
+    target: Path | None,
+    advice: str,
+    *,
+    to_continue: str | None = None,
+    describe: Callable[[Any], Partial] = partial_trajectory,
 ) -> Iterator[None]:
     """Save what a failing or interrupted computation has until then, and leave.
 
@@ -57,34 +72,41 @@ def partial_result_saved(
     for is complete, and what had it before stays.
 
     Args:
-        target: where the whole result would have been saved.
-        advice: what to try after a numerical failure.
+        target: where the whole result would have been saved; None if nowhere.
+        advice: what to try after a numerical failure; empty if nothing.
         to_continue: the command that goes on after an interruption, if there is one.
+        describe: how to save what there is.
     """
     try:
         yield
     except NumericalFailure as failure:
+        held(None)
         complain(f"numerical failure: {failure}")
-        _save_partial(failure.partial, target)
-        typer.echo(f"What may help: {advice}.", err=True)
+        _keep_partial(failure.partial, target, describe)
+        if advice:
+            typer.echo(f"What may help: {advice}.", err=True)
         raise typer.Exit(Status.FAILURE) from None
     except Interrupted as interrupt:
+        held(None)
         complain(str(interrupt))
-        _save_partial(interrupt.partial, target)
+        _keep_partial(interrupt.partial, target, describe)
         if to_continue is not None:
             typer.echo(f"To continue: {to_continue}", err=True)
         raise typer.Exit(Status.INTERRUPTED) from None
 
 
-def _save_partial(partial: xr.Dataset | None, target: Path) -> None:
+def _keep_partial(partial: Any, target: Path | None, describe: Callable[[Any], Partial]) -> None:
     if partial is None:
         typer.echo("Nothing was computed that could be saved.", err=True)
         return
-    wanted = _unused(target.with_name(f"{target.stem}.partial.nc"))
-    place = _save_somewhere(lambda path: save_dataset(partial, path), wanted)
-    if place == wanted:
-        until = float(partial["time"][-1])
-        typer.echo(f"What was computed, until time {until:.6g}, is in {place}", err=True)
+    described = describe(partial)
+    if target is None:
+        if described.show is not None:
+            described.show()
+        return
+    wanted = _unused(target.with_name(f"{target.stem}.partial{described.ending}"))
+    if _save_somewhere(described.save, wanted) == wanted:
+        typer.echo(f"What was computed, {described.extent}, is in {wanted}", err=True)
 
 
 def _save_somewhere(save: Save, target: Path) -> Path | None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import typer
 
 from headode.cli.options import LogLevel
+from headode.cli.statuses import complain
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,24 @@ class Session:
         """Say something that matters only to somebody who watches."""
         if not self.quiet:
             typer.echo(text)
+
+    def show(self, table: Callable[..., object], *contents: object) -> None:
+        """Print a closing table of a result that is safe; if that fails, it is only said."""
+        if self.quiet:
+            return
+        try:
+            table(*contents)
+        # Whatever is wrong with a table, the result is complete without it.
+        except Exception as error:
+            self.explain(error)
+            complain(f"the closing table failed: {error!r}")
+
+    def explain(self, error: Exception) -> None:
+        """Show where an error comes from, with ``--log-level debug``."""
+        if self.debugs:
+            import traceback
+
+            traceback.print_exception(error)
 
     def note(self, text: str) -> None:
         """Say on standard error, with ``--log-level info``, what is going on."""

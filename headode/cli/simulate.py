@@ -53,16 +53,18 @@ def simulate(
     session = Session.of(context, quiet, log_level)
     with exit_statuses(session):
         from headode.cli.arguments import require_learning_rate
+        from headode.cli.inputs import load_configuration
+        from headode.cli.paths import Paths
         from headode.cli.progress_bar import progress_bar
-        from headode.cli.saving import check_file, partial_result_saved, save_result
-        from headode.config import load_config
+        from headode.cli.saving import partial_result_saved, save_result
+        from headode.cli.summary import show_simulation
         from headode.simulation.checkpoint import discard_checkpoint
         from headode.trajectory import save_dataset
 
-        configuration = load_config(config)
+        configuration = load_configuration(config)
         require_learning_rate(configuration, "simulate")
-        target = check_file(output or Path(f"{config.stem}_simulation.nc"), force=force)
-        checkpoint = _checkpoint_of(target, resume, force)
+        target = Paths("CONFIG", config, force).result(output, "_simulation.nc")
+        checkpoint = _checkpoint_of(target, config, resume, force)
         session.note(f"simulating {config}; the result will be {target}")
         command = shlex.join(["headode", "simulate", str(config), "-o", str(target), "--resume"])
         with (
@@ -72,18 +74,17 @@ def simulate(
             ensemble = _simulate(configuration, checkpoint, workers, progress)
         save_result(lambda path: save_dataset(ensemble, path, force=force), target)
         discard_checkpoint(checkpoint)
-        if not session.quiet:
-            from headode.cli.summary import show_simulation
-
-            show_simulation(ensemble)
+        session.show(show_simulation, ensemble)
         session.say(f"Result: {target}")
 
 
-def _checkpoint_of(target: Path, resume: bool, force: bool) -> Path:
+def _checkpoint_of(target: Path, config: Path, resume: bool, force: bool) -> Path:
     """The folder for the finished runs; one that is there is continued, or removed, when asked."""
+    from headode._output_paths import check_apart
     from headode.simulation.checkpoint import discard_checkpoint
 
     folder = target.with_name(f"{target.name}.partial")
+    check_apart({"CONFIG": config, "folder of the finished runs": folder})
     if force and not resume:
         discard_checkpoint(folder)
     if folder.exists() and not resume:

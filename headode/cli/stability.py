@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,11 +12,13 @@ from headode.cli.exits import exit_statuses
 from headode.cli.options import CommandLogLevelOption, ConfigArgument, ForceOption, QuietOption
 from headode.cli.session import Session
 from headode.cli.tables import Row, print_table
+from headode.errors import Interrupted, NumericalFailure
 
 if TYPE_CHECKING:
     import xarray as xr
 
     from headode.config import Config
+    from headode.order_parameters import OrderParameters
 
 KEYS = {"method": "expectation.method", "tolerance": "expectation.tolerance"}
 # Names of learned parts of the state, and what the table calls them.
@@ -40,29 +43,44 @@ def stability(
     """
     session = Session.of(context, quiet, log_level)
     with exit_statuses(session):
-        from headode.cli.saving import check_file, save_result
-        from headode.config import load_config
+        from headode.cli.inputs import load_configuration
+        from headode.cli.paths import Paths
+        from headode.cli.saving import Partial, partial_result_saved, save_result
+        from headode.cli.signals import held
+        from headode.cli.streams import print_result
         from headode.trajectory import save_dataset
 
-        configuration = load_config(config)
-        target = None if output is None else check_file(output, force=force)
+        configuration = load_configuration(config)
+        target = output and Paths("CONFIG", config, force).output("--output", output)
+
+        def partial(result: xr.Dataset) -> Partial:
+            return Partial(
+                lambda path: save_dataset(result, path),
+                ".nc",
+                "without the predicted splits",
+                lambda: print_result(lambda: _show(configuration, result)),
+            )
+
         session.note(f"looking for the unspecialized state of {config}")
-        result = _analyze(configuration)
+        with partial_result_saved(target, "", describe=partial):
+            result = held(_analyze(configuration))
         if target is not None:
             save_result(lambda path: save_dataset(result, path, force=force), target)
-        if not session.quiet:
-            _show(configuration, result)
-        if target is not None:
+            session.show(_show, configuration, result)
             session.say(f"Result: {target}")
+        elif not session.quiet:
+            print_result(lambda: _show(configuration, result))
 
 
 def _analyze(config: Config) -> xr.Dataset:
-    """Stability of the unspecialized state and, for several heads, the predicted splits."""
-    import xarray as xr
+    """Stability of the unspecialized state and, for several heads, the predicted splits.
 
+    Raises:
+        Interrupted: on Ctrl-C; ``partial`` is the stability, if it is known by then.
+        NumericalFailure: likewise.
+    """
     from headode.cli.arguments import naming_keys
     from headode.stability.linear_stability import linear_stability
-    from headode.stability.specialization_prediction import predict_specialization
     from headode.stability.unspecialized import unspecialized_state
 
     model = config.build_model()
@@ -75,15 +93,31 @@ def _analyze(config: Config) -> xr.Dataset:
     with naming_keys(config, KEYS):
         state = unspecialized_state(model, **arguments, tolerance=tolerance)
         result = linear_stability(model, state, **arguments, tolerance=tolerance)
-        if model.heads > 1:
-            time = float(config.output_times()[-1])
-            start = config.build_state()
-            predicted = predict_specialization(
-                model, start, **arguments, time=time, fixed_point=state
-            )
-            result = xr.merge([result, predicted], combine_attrs="override")
-            result.attrs["time"] = time
-    return result
+        if model.heads == 1:
+            return result
+        try:
+            return _with_splits(result, config, state, arguments)
+        except KeyboardInterrupt:
+            raise Interrupted("interrupted while the splits were predicted", result) from None
+        except NumericalFailure as failure:
+            raise NumericalFailure(str(failure), result) from None
+
+
+def _with_splits(
+    result: xr.Dataset, config: Config, state: OrderParameters, arguments: Mapping[str, Any]
+) -> xr.Dataset:
+    """Add the splits that are predicted from the initial overlaps."""
+    import xarray as xr
+
+    from headode.stability.specialization_prediction import predict_specialization
+
+    time = float(config.output_times()[-1])
+    predicted = predict_specialization(
+        config.build_model(), config.build_state(), **arguments, time=time, fixed_point=state
+    )
+    merged = xr.merge([result, predicted], combine_attrs="override")
+    merged.attrs["time"] = time
+    return merged
 
 
 def _show(config: Config, result: xr.Dataset) -> None:

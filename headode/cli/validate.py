@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from headode.cli.exits import Status, exit_statuses
+from headode.cli.exits import exit_statuses
 from headode.cli.options import (
     CommandLogLevelOption,
     ConfigArgument,
@@ -16,14 +16,17 @@ from headode.cli.options import (
     WorkersOption,
 )
 from headode.cli.session import Session
+from headode.cli.statuses import Status
 
 if TYPE_CHECKING:
+    import xarray as xr
+
+    from headode.cli.saving import Partial
     from headode.config import Config
     from headode.progress import ProgressCallback
     from headode.validation.report import Report
 
 ADVICE = "a smaller training.learning_rate, a tighter expectation.tolerance"
-MARKER = "report.json"
 
 
 def validate(
@@ -45,28 +48,35 @@ def validate(
     session = Session.of(context, quiet, log_level)
     with exit_statuses(session):
         from headode.cli.arguments import require_learning_rate
+        from headode.cli.figures import draw_report
+        from headode.cli.inputs import load_configuration
+        from headode.cli.paths import Paths
         from headode.cli.progress_bar import progress_bar
         from headode.cli.saving import partial_result_saved, save_result
-        from headode.config import load_config
-        from headode.plotting import report_figures
         from headode.validation.folder import check_folder
 
-        configuration = load_config(config)
+        configuration = load_configuration(config)
         require_learning_rate(configuration, "validate")
-        folder = output or Path(f"{config.stem}_report")
-        target = check_folder(folder, marker=MARKER, force=force)
+        target = Paths("CONFIG", config, force).result(output, "_report", check_folder)
         session.note(f"comparing {config}; the result will be {target}")
         with (
-            partial_result_saved(target, ADVICE),
+            partial_result_saved(target, ADVICE, describe=_partial),
             progress_bar(session, "SGD", "steps") as progress,
         ):
             report = _validate(configuration, workers, progress)
-        session.say(report.summary())
-        figures = report_figures(report)
-        save_result(lambda path: report.save(path, figures=figures, force=force), target)
+        save_result(lambda path: report.save(path, force=force), target)
+        session.show(lambda: typer.echo(report.summary()))
+        draw_report(session, report, target)
         session.say(f"Report: {target}")
         if not report.agrees:
             raise typer.Exit(Status.DISAGREEMENT)
+
+
+def _partial(parts: dict[str, xr.Dataset]) -> Partial:
+    from headode.cli.saving import Partial
+    from headode.validation.folder import save_parts
+
+    return Partial(lambda path: save_parts(parts, path), "", ", ".join(parts))
 
 
 def _validate(config: Config, workers: int | None, progress: ProgressCallback | None) -> Report:

@@ -204,20 +204,25 @@ def run_plan(
     scheduler: Any = None,
     store: str | os.PathLike[str] | None = None,
     resume: bool = False,
+    replace: bool = False,
     progress: ProgressCallback | None = None,
     live: LiveCallback | None = None,
 ) -> xr.Dataset:
-    """Compute a plan; see :func:`phase_diagram`."""
+    """Compute a plan; see :func:`phase_diagram`.
+
+    With ``replace``, a phase diagram that is in the place of the store gives way to the new one.
+    """
     if resume and store is None:
         raise ArgumentError("store", "be given, to be resumed", None)
     diagram = Diagram(plan)
     kept: Store | None = None
     with ExitStack() as stack:
+        # A cluster that does not answer must not cost what is in the store's place.
+        engine = stack.enter_context(running_engine(workers, scheduler))
         if store is not None:
-            kept = stack.enter_context(locked_store(store, plan, resume=resume))
+            kept = stack.enter_context(locked_store(store, plan, resume=resume, replace=replace))
             kept.restore(diagram)
         if plan.refinement is not None or not diagram.done.all():
-            engine = stack.enter_context(running_engine(workers, scheduler))
             sweep = Sweep(diagram, engine, kept, progress, live)
             with sweep.interruptible():
                 sweep.warm_up()

@@ -12,8 +12,6 @@ from __future__ import annotations
 import json
 import math
 import os
-import shutil
-import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headode._differences import shown_differences
+from headode._files import final_place, whole_folder
 from headode.errors import ArgumentError
 from headode.phase_diagrams.checksums import checksums
 from headode.phase_diagrams.diagram import KIND, SUMMARIES, Diagram, Status
@@ -136,36 +135,47 @@ def chunk_sides(shape: tuple[int, ...]) -> tuple[int, ...]:
 
 
 @contextmanager
-def locked_store(path: str | os.PathLike[str], plan: Plan, *, resume: bool) -> Iterator[Store]:
+def locked_store(
+    path: str | os.PathLike[str], plan: Plan, *, resume: bool, replace: bool = False
+) -> Iterator[Store]:
     """The store of a sweep, made if it does not exist, while no other process has it.
 
+    Args:
+        path: of the Zarr group.
+        plan: of the sweep.
+        resume: whether to continue what is there.
+        replace: whether another diagram that is there is replaced; without it, it is refused.
+
     Raises:
-        ArgumentError: if it exists (unless ``resume``), is of something else or of another sweep
-            (the message says in what they differ), is in use, or cannot be made.
+        ArgumentError: if it exists (unless ``resume`` or ``replace``), is of something else or of
+            another sweep (the message says in what they differ), is in use, or cannot be made.
     """
     from filelock import FileLock, Timeout
 
-    target = Path(path)
-    if not target.absolute().parent.is_dir():
-        raise ArgumentError("store", "be in an existing folder", str(target))
-    # Beside the store: within, it would be no part of a Zarr group. It stays, for it cannot be
-    # removed safely; the operating system unlocks it when a process ends, in whatever way.
-    lock = FileLock(target.absolute().with_name(f".{target.name}.lock"))
+    target = final_place(Path(path))
+    if not target.parent.is_dir():
+        raise ArgumentError("store", "be in an existing folder", str(path))
+    # Next to the store, not inside it, where Zarr would not know it. It is never deleted: that
+    # cannot be done safely. The operating system unlocks it when a process ends, in whatever way.
+    lock = FileLock(target.with_name(f".{target.name}.lock"))
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        raise ArgumentError("store", "not be in use by another process", str(target)) from None
+        raise ArgumentError("store", "not be in use by another process", str(path)) from None
     except OSError as error:
         requirement = f"be in a folder that can be written ({error.strerror})"
-        raise ArgumentError("store", requirement, str(target)) from error
+        raise ArgumentError("store", requirement, str(path)) from error
     try:
         if not os.path.lexists(target):
             _create(target, plan)
-        elif not resume:
-            raise ArgumentError("store", "not exist yet (or be resumed)", str(target))
-        else:
-            check_identity(target, plan)
+        elif resume:
+            check_identity(Path(path), plan)
             _repair(target, plan)
+        elif replace:
+            check_replaceable(Path(path))
+            _create(target, plan)
+        else:
+            raise ArgumentError("store", "not exist yet (or be resumed)", str(path))
         yield Store(target, plan)
     finally:
         lock.release()
@@ -176,15 +186,14 @@ def is_diagram(path: Path) -> bool:
     return _kept_attributes(path).get("kind") == KIND
 
 
-def discard(path: Path) -> None:
-    """Remove a phase diagram.
+def check_replaceable(path: Path, *, argument: str = "store") -> None:
+    """Refuse to replace what is no phase diagram.
 
     Raises:
-        ArgumentError: if it is something else.
+        ArgumentError: naming the argument.
     """
     if not is_diagram(path):
-        raise ArgumentError("store", "be a phase diagram, to be removed", str(path))
-    shutil.rmtree(path)
+        raise ArgumentError(argument, "be a phase diagram, to be replaced", str(path))
 
 
 def check_identity(path: Path, plan: Plan) -> None:
@@ -229,24 +238,21 @@ def _kept_attributes(path: Path) -> dict[str, Any]:
 
 def _create(target: Path, plan: Plan) -> None:
     """Write an empty diagram, which appears whole or not at all."""
-    with _empty_store(target, plan) as temporary:
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o777 & ~umask)  # mkdtemp makes private folders
-        temporary.rename(target)
+    with whole_folder(target, replace=True) as temporary:
+        _write_empty(temporary, plan)
 
 
 def _repair(target: Path, plan: Plan) -> None:
     """Give a store back what is missing besides values."""
     names = [str(name) for name in Diagram(plan).dataset().variables]
     if not has_all_metadata(target, [*names, CHECKSUMS]):
-        with _empty_store(target, plan) as temporary:
-            add_lost_files(target, temporary)
+        with tempfile.TemporaryDirectory() as temporary:
+            _write_empty(Path(temporary), plan)
+            add_lost_files(target, Path(temporary))
 
 
-@contextmanager
-def _empty_store(target: Path, plan: Plan) -> Iterator[Path]:
-    """An empty diagram beside ``target``, for a block."""
+def _write_empty(folder: Path, plan: Plan) -> None:
+    """Write an empty diagram into a folder."""
     import zarr
 
     dataset = _with_plain_text(Diagram(plan).dataset())
@@ -260,22 +266,17 @@ def _empty_store(target: Path, plan: Plan) -> Iterator[Path]:
         for name, variable in dataset.data_vars.items()
     }
     encoding["status"]["_FillValue"] = None
-    temporary = Path(tempfile.mkdtemp(dir=target.absolute().parent, prefix=f".{target.name}."))
-    try:
-        # Format 2: names in arrays have no settled form in format 3 yet.
-        dataset.to_zarr(temporary, mode="w", zarr_format=2, consolidated=True, encoding=encoding)
-        root: Any = zarr.open_group(temporary, mode="r+", use_consolidated=False)
-        group, name = CHECKSUMS.split("/")
-        root.create_group(group).create_array(
-            name,
-            shape=plan.shape,
-            chunks=chunk_sides(plan.shape),
-            dtype="uint64",
-            fill_value=0,
-        )
-        yield temporary
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+    # Format 2: names in arrays have no settled form in format 3 yet.
+    dataset.to_zarr(folder, mode="w", zarr_format=2, consolidated=True, encoding=encoding)
+    root: Any = zarr.open_group(folder, mode="r+", use_consolidated=False)
+    group, name = CHECKSUMS.split("/")
+    root.create_group(group).create_array(
+        name,
+        shape=plan.shape,
+        chunks=chunk_sides(plan.shape),
+        dtype="uint64",
+        fill_value=0,
+    )
 
 
 def _with_plain_text(dataset: xr.Dataset) -> xr.Dataset:

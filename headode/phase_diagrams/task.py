@@ -108,9 +108,12 @@ def warm_up(plan: Plan) -> None:
 def start_worker() -> None:
     """Make a new process a worker: deaf to Ctrl-C, and not to outlive the process that started it.
 
-    Ctrl-C reaches all processes of a terminal; the one that keeps the results decides.
+    Ctrl-C and a closed terminal reach all processes of the terminal, and batch systems tell all
+    processes of a job to end; the one that keeps the results decides.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
 
 

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from headode import plotting as figures
+from headode._output_paths import check_output
 from headode.errors import ArgumentError, one_of
 from headode.phase_diagrams.store import is_diagram, load_diagram
 from headode.plotting.save import check_figure_path, save_figure
-from headode.trajectory import check_writable, load_dataset
+from headode.trajectory import load_dataset
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -50,7 +51,7 @@ def plot(
         ArgumentError: for a result of an unknown kind, or a path that cannot be read or written.
     """
     if output is not None:
-        check_writable(check_figure_path(output), force=force)
+        check_output(check_figure_path(output), force=force)
     if isinstance(result, str | os.PathLike):
         path = Path(result)
         figure = _draw_folder(path) if path.is_dir() else _draw(load_dataset(path))

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from headode._files import whole_file
+from headode._output_paths import check_output
 from headode.errors import ArgumentError, one_of
-from headode.trajectory import check_writable
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -31,7 +31,7 @@ def save_figure(figure: Figure, path: str | os.PathLike[str], *, force: bool = F
             does not.
     """
     suffix = check_figure_path(path).suffix.lower()
-    target = check_writable(path, force=force)
+    target = check_output(path, force=force)
     from headode.plotting.style import headode_style
 
     with headode_style(), whole_file(target) as temporary:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import threading
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -36,8 +35,6 @@ class Checkpoint:
 
     def __init__(self, folder: str | os.PathLike[str], identity: Mapping[str, Any]) -> None:
         self._folder = Path(folder)
-        # Runs finish in threads, and files get their permissions through the process's umask.
-        self._writing = threading.Lock()
         described = json.loads(json.dumps(identity))
         if not is_checkpoint(self._folder):
             _create(self._folder, described)
@@ -76,7 +73,7 @@ class Checkpoint:
         run = np.array([records.advanced, records.seconds, records.diverged], dtype=np.float64)
         path = self._path(number)
         try:
-            with self._writing, whole_file(path) as temporary, temporary.open("wb") as file:
+            with whole_file(path) as temporary, temporary.open("wb") as file:
                 np.savez(file, run=run, **records.columns())  # type: ignore[arg-type]
         except OSError as error:
             warnings.warn(f"could not keep run {number} in {path}: {error}", stacklevel=2)

@@ -12,7 +12,7 @@ import numpy as np
 
 from headode._checks import Array, check_array, check_number, check_option
 from headode._version import __version__
-from headode.errors import ArgumentError
+from headode.errors import ArgumentError, Interrupted, NumericalFailure
 from headode.model import Model
 from headode.order_parameters import OrderParameters
 from headode.stability.flow import Flow
@@ -86,7 +86,9 @@ def continue_states(
 
     Raises:
         ArgumentError: for an argument out of range, or models with different numbers of heads.
-        NumericalFailure: if there is no unspecialized state at some value.
+        NumericalFailure: if there is no unspecialized state at some value; ``partial`` is the
+            dataset of the values before it.
+        Interrupted: on Ctrl-C; likewise.
     """
     grid = check_array("values", values, (None,))
     if (np.diff(grid) <= 0).any():
@@ -95,16 +97,28 @@ def continue_states(
     check_number("location_tolerance", location_tolerance, 0.0, exclusive=True)
     follow = _Branch(model_at, branch, restarts, tolerance, method, seed)
     points: list[Point] = []
-    for value in grid:
-        points.append(follow.point(float(value), points[-1] if points else None))
-        if points[-1].state.M.shape != points[0].state.M.shape:
-            requirement = "return models with the same numbers of heads and features"
-            raise ArgumentError("model_at", requirement, points[-1].model)
-    crossings = [
-        (follow.crossing(name, (low, high), (one, two), location_tolerance), name)
-        for (low, one), (high, two) in pairwise(zip(grid.tolist(), points, strict=True))
-        for name in _changing(one, two)
-    ]
+    crossings: list[tuple[float, str]] = []
+
+    def so_far() -> xr.Dataset | None:
+        count = len(points)
+        return _dataset(grid[:count], points, crossings, branch, parameter) if points else None
+
+    try:
+        for value in grid:
+            points.append(follow.point(float(value), points[-1] if points else None))
+            if points[-1].state.M.shape != points[0].state.M.shape:
+                requirement = "return models with the same numbers of heads and features"
+                raise ArgumentError("model_at", requirement, points[-1].model)
+        for (low, one), (high, two) in pairwise(zip(grid.tolist(), points, strict=True)):
+            for name in _changing(one, two):
+                ends, where = (one, two), (low, high)
+                crossings.append((follow.crossing(name, where, ends, location_tolerance), name))
+    except KeyboardInterrupt:
+        message = f"interrupted: {len(points)} of {grid.size} values are finished"
+        raise Interrupted(message, so_far()) from None
+    except NumericalFailure as failure:
+        where_not = f" (after {len(points)} of {grid.size} values)"
+        raise NumericalFailure(f"{failure}{where_not}", so_far()) from None
     return _dataset(grid, points, crossings, branch, parameter)
 
 

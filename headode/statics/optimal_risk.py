@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from headode._checks import check_integer, check_number
-from headode.errors import ArgumentError, NumericalFailure, ToleranceWarning
+from headode.errors import ArgumentError, Interrupted, NumericalFailure, ToleranceWarning
 from headode.expectation.bayes_risk import bayes_risk_and_error
 from headode.expectation.gaussian_rule import TooManyNodes
 from headode.expectation.select import expectation
@@ -145,7 +145,9 @@ def optimal_risk(
     Raises:
         ArgumentError: for an argument out of range, or a start that does not fit the model.
         NumericalFailure: if no search could be evaluated, or a risk below the Bayes risk shows that
-            an expectation is wrong.
+            an expectation is wrong; ``partial`` is the result then.
+        Interrupted: on Ctrl-C; ``partial`` is the result of the searches that are finished, None if
+            none is.
 
     Warns:
         ToleranceWarning: if the lowest minimum is not within the tolerance.
@@ -161,23 +163,32 @@ def optimal_risk(
     )
     search = _Search(model, method, tolerance)
     found: list[Minimum] = []
+
+    def result() -> OptimalRisk:
+        minima = distinct(model, found, tolerance)
+        return OptimalRisk(minima, floor, floor_error, search.evaluations, tolerance)
+
     points = itertools.chain(given, starting_points(model, restarts, seed))
-    with single_threaded_blas():
-        for done, minimum in enumerate(map(search.run, points), start=1):
-            if minimum is not None:
-                found.append(minimum)
-            if progress is not None:
-                lowest = min((each.risk for each in found), default=None)
-                progress(Progress(done, restarts + len(given), lowest))
+    total = restarts + len(given)
+    done = 0
+    try:
+        with single_threaded_blas():
+            for done, minimum in enumerate(map(search.run, points), start=1):
+                if minimum is not None:
+                    found.append(minimum)
+                if progress is not None:
+                    lowest = min((each.risk for each in found), default=None)
+                    progress(Progress(done, total, lowest))
+    except KeyboardInterrupt:
+        message = f"interrupted: {done} of {total} searches are finished"
+        raise Interrupted(message, result() if found else None) from None
     if not found:
         raise NumericalFailure(
             "no search for the optimal risk could be evaluated (try method auto)"
         )
-    result = OptimalRisk(
-        distinct(model, found, tolerance), floor, floor_error, search.evaluations, tolerance
-    )
-    _check(result)
-    return result
+    best = result()
+    _check(best)
+    return best
 
 
 class _Search:
@@ -227,7 +238,8 @@ def _check(result: OptimalRisk) -> None:
     if lowest < result.bayes_risk - result.bayes_risk_error - result.tolerance:
         raise NumericalFailure(
             f"a risk of {lowest:.9g} was found, below the Bayes risk {result.bayes_risk:.9g}: "
-            "an expectation is less accurate than it says (try a tighter tolerance)"
+            "an expectation is less accurate than it says (try a tighter tolerance)",
+            result,
         )
     if not result.converged:
         text = (

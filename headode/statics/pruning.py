@@ -13,7 +13,7 @@ import numpy as np
 
 from headode._checks import check_number
 from headode._version import __version__
-from headode.errors import ArgumentError, ToleranceWarning
+from headode.errors import ArgumentError, Interrupted, ToleranceWarning
 from headode.expectation.assembly import population_risk
 from headode.expectation.bayes_risk import bayes_risk_and_error
 from headode.expectation.threads import single_threaded_blas
@@ -79,6 +79,8 @@ def prune(
     Raises:
         ArgumentError: for a state that does not fit the model, or an option that makes no sense for
             it.
+        Interrupted: on Ctrl-C; ``partial`` has the numbers of heads that are finished, and all
+            heads, to which losses refer. More heads than its ``removable`` may turn out to be so.
 
     Warns:
         ToleranceWarning: if the tolerance was not reached.
@@ -98,25 +100,39 @@ def prune(
     comparing = risks(COMPARING) if pooled and tolerance < COMPARING else asked
     exact = model.heads <= MOST_HEADS_EXACT
     search = _best_subsets if exact else _greedy_subsets
+    best: list[_Pruned] = []
+
+    def result(**attributes: Any) -> xr.Dataset:
+        return _dataset(
+            model,
+            sorted(best, key=lambda each: len(each.heads)),
+            largest_loss,
+            state=state,
+            configuration=configuration,
+            search="all subsets" if exact else "greedy",
+            renormalized=int(renormalized),
+            evaluations=asked.evaluations + (0 if comparing is asked else comparing.evaluations),
+            **attributes,
+        )
+
     with single_threaded_blas(), warnings.catch_warnings():
         warnings.simplefilter("ignore", ToleranceWarning)
-        best = search(model.heads, comparing, asked, progress)
+        try:
+            search(model.heads, comparing, asked, best, progress)
+        except KeyboardInterrupt:
+            if not best:
+                raise
+            finished = f"{len(best)} of {model.heads} numbers of heads are finished"
+            if len(best[-1].heads) < model.heads and exact:
+                best.append(asked(tuple(range(model.heads))))  # what losses refer to
+            raise Interrupted(f"interrupted: {finished}", result(status="interrupted")) from None
     if asked.missed:
         text = (
             f"{asked.missed} evaluations missed the tolerance {tolerance:.1e}; the largest error "
             f"of a risk is {max(each.error for each in best):.1e}."
         )
         warnings.warn(text, ToleranceWarning, stacklevel=2)
-    return _dataset(
-        model,
-        best,
-        largest_loss,
-        state=state,
-        configuration=configuration,
-        search="all subsets" if exact else "greedy",
-        renormalized=int(renormalized),
-        evaluations=asked.evaluations + (0 if comparing is asked else comparing.evaluations),
-    )
+    return result()
 
 
 @dataclass(frozen=True)
@@ -186,10 +202,13 @@ def _renormalized(model: Model, asked: bool | None) -> bool:
 
 
 def _best_subsets(
-    heads: int, comparing: _Risks, asked: _Risks, progress: ProgressCallback | None
-) -> list[_Pruned]:
-    """The best subset of each size, from 1 head to all."""
-    best = []
+    heads: int,
+    comparing: _Risks,
+    asked: _Risks,
+    best: list[_Pruned],
+    progress: ProgressCallback | None,
+) -> None:
+    """Append the best subset of each size, from 1 head to all."""
     for size in range(1, heads + 1):
         rated = sorted(
             (comparing(subset) for subset in itertools.combinations(range(heads), size)),
@@ -202,22 +221,24 @@ def _best_subsets(
         ]
         best.append(min((_asked(asked, each) for each in close), key=lambda each: each.risk))
         _report(progress, size, heads, best[-1])
-    return best
 
 
 def _greedy_subsets(
-    heads: int, comparing: _Risks, asked: _Risks, progress: ProgressCallback | None
-) -> list[_Pruned]:
-    """Nested subsets, from 1 head to all: from all heads down, without the least missed one."""
+    heads: int,
+    comparing: _Risks,
+    asked: _Risks,
+    best: list[_Pruned],
+    progress: ProgressCallback | None,
+) -> None:
+    """Append nested subsets: from all heads down, without the least missed one."""
     kept = tuple(range(heads))
-    best = [asked(kept)]
+    best.append(asked(kept))
     while len(kept) > 1:
         smaller = [kept[:i] + kept[i + 1 :] for i in range(len(kept))]
         least_missed = min(map(comparing, smaller), key=lambda each: each.risk)
         best.append(_asked(asked, least_missed))
         kept = least_missed.heads
         _report(progress, len(best), heads, best[-1])
-    return best[::-1]
 
 
 def _asked(asked: _Risks, known: _Pruned) -> _Pruned:
@@ -243,11 +264,12 @@ def _dataset(
     import xarray as xr
 
     risk = np.array([each.risk for each in best])
-    keeps = np.zeros((model.heads, model.heads), dtype=bool)
+    kept = np.array([len(each.heads) for each in best])
+    keeps = np.zeros((len(best), model.heads), dtype=bool)
     for row, each in zip(keeps, best, strict=True):
         row[list(each.heads)] = True
     loss = risk - risk[-1]
-    needed = int(np.argmax(loss <= largest_loss)) + 1
+    needed = int(kept[np.argmax(loss <= largest_loss)])
     data: dict[str, Any] = {
         "risk": ("kept", risk, {"long_name": "population risk"}),
         "loss": ("kept", loss, {"long_name": "rise of the risk above that of all heads"}),
@@ -268,7 +290,7 @@ def _dataset(
     return xr.Dataset(
         data,
         coords={
-            "kept": ("kept", numbers, {"long_name": "heads kept"}),
+            "kept": ("kept", kept, {"long_name": "heads kept"}),
             "head": ("head", numbers, {"long_name": "head"}),
         },
         attrs={

@@ -10,11 +10,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from headode._files import whole_folder
 from headode._version import __version__
 from headode.trajectory import save_dataset
 from headode.validation.deviations import Deviation, all_deviations, largest
 from headode.validation.exponents import Exponent
-from headode.validation.folder import whole_folder
+from headode.validation.folder import MARKER, check_folder, draw_into
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -172,6 +173,7 @@ class Report:
 
         It holds ``report.json``, ``comparison.nc`` (the attribute ``data``), the trajectories
         ``theory.nc`` and ``simulation.nc``, and ``simulation_d….nc`` of the smaller dimensions.
+        Figures are drawn when all of this is safe.
 
         Args:
             folder: to be made.
@@ -181,16 +183,19 @@ class Report:
 
         Raises:
             ArgumentError: if the folder exists (with ``force``: if it is no earlier report), or
-                its parent does not.
+                its parent does not, or for another path that cannot be written.
+
+        Warns:
+            RuntimeWarning: if a figure cannot be drawn; the others are.
         """
-        with whole_folder(folder, marker="report.json", force=force) as (temporary, target):
+        target = check_folder(folder, force=force)
+        with whole_folder(target, replace=force) as temporary:
             text = json.dumps(self.to_dict(), indent=2, allow_nan=False)
-            (temporary / "report.json").write_text(text + "\n", encoding="utf-8")
+            (temporary / MARKER).write_text(text + "\n", encoding="utf-8")
             save_dataset(self.data, temporary / "comparison.nc")
             save_dataset(self.theory, temporary / "theory.nc")
             save_dataset(self.simulation, temporary / "simulation.nc")
             for each in self.ensembles[1:]:
                 save_dataset(each, temporary / f"simulation_d{each.attrs['dimension']}.nc")
-            for name, draw in (figures or {}).items():
-                draw(temporary / name)
+        draw_into(target, figures or {})
         return target

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from numpy.typing import ArrayLike
 
 from headode._checks import check_option
 from headode.dynamics.integrate import integrate
-from headode.errors import ArgumentError, NumericalFailure
+from headode.errors import ArgumentError, Interrupted, NumericalFailure
 from headode.expectation.symmetry import Symmetry
 from headode.model import Model
 from headode.order_parameters import OrderParameters
@@ -100,8 +101,9 @@ def validate(
         ArgumentError: for an argument that cannot be used, such as a time before 64 steps of the
             second ensemble.
         NumericalFailure: if the ODE or a run diverges, unless it is one of the third ensemble:
-            that is then not used.
-        Interrupted: on Ctrl-C.
+            that is then not used. ``partial`` holds the finished trajectories by name, such as
+            ``theory`` and ``simulation_d100``, and as ``unfinished`` what there is of the next.
+        Interrupted: on Ctrl-C; likewise.
     """
     model.check_state(state)
     check_option("simulation_method", simulation_method, METHODS)
@@ -137,7 +139,7 @@ def validate(
         described = None
         if configuration is not None:
             described = {**configuration, "simulation": options.to_dict()}
-        return simulate(
+        data = simulate(
             model,
             state,
             times=compared,
@@ -147,14 +149,38 @@ def validate(
             **training,
             **options.to_dict(),
         )
+        largest = options.dimension == dimension
+        finished["simulation" if largest else f"simulation_d{options.dimension}"] = data
+        return data
 
-    theory, looser = solution(1.0, seed), solution(LOOSER, seed + 1)
-    symmetry = Symmetry.of(model, state)
-    simulated, notes = _simulate_all(ensemble, ensembles, progress, float(compared[-1]))
-    warnings = [*symmetry_warnings(symmetry), *notes]
-    return compare(
-        theory, simulated, looser=looser, level=level, symmetry=symmetry, warnings=warnings
-    )
+    finished: dict[str, xr.Dataset] = {}
+    with _handed_out(finished):
+        theory = finished["theory"] = solution(1.0, seed)
+        looser = solution(LOOSER, seed + 1)
+        symmetry = Symmetry.of(model, state)
+        simulated, notes = _simulate_all(ensemble, ensembles, progress, float(compared[-1]))
+        warnings = [*symmetry_warnings(symmetry), *notes]
+        return compare(
+            theory, simulated, looser=looser, level=level, symmetry=symmetry, warnings=warnings
+        )
+
+
+@contextmanager
+def _handed_out(finished: Mapping[str, xr.Dataset]) -> Iterator[None]:
+    """Let an exception take the finished trajectories along, and what there is of the next one."""
+
+    def parts(unfinished: xr.Dataset | None) -> dict[str, xr.Dataset] | None:
+        rest = {} if unfinished is None else {"unfinished": unfinished}
+        return {**finished, **rest} or None
+
+    try:
+        yield
+    except Interrupted as interrupt:
+        raise Interrupted(str(interrupt), parts(interrupt.partial)) from None
+    except KeyboardInterrupt:
+        raise Interrupted("interrupted", parts(None)) from None
+    except NumericalFailure as failure:
+        raise NumericalFailure(str(failure), parts(failure.partial)) from None
 
 
 def _simulate_all(

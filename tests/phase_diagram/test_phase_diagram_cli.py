@@ -95,7 +95,10 @@ def test_existing_store_is_kept_resumed_or_removed(folder: Path) -> None:
     assert invoke("config.yaml", "--quiet").stdout == ""
     again = invoke("config.yaml")
     assert again.exit_code == 2
-    assert "--resume continues it, --force removes it" in again.stderr
+    assert again.stderr == (
+        "error: Argument `CONFIG` must come with an --output, as its default config.zarr must not "
+        "exist yet (--resume continues it, --force replaces it), but is 'config.yaml'.\n"
+    )
     assert invoke("config.yaml", "--resume").exit_code == 0
     assert invoke("config.yaml", "--force").exit_code == 0
     Path("config.yaml").write_text(CONFIG.replace("time: 2.0", "time: 3.0"), encoding="utf-8")

@@ -24,7 +24,7 @@ from headode.phase_diagrams import store as store_module
 from headode.phase_diagrams import sweep as sweep_module
 from headode.phase_diagrams.api import make_plan, run_plan
 from headode.phase_diagrams.diagram import Status
-from headode.phase_diagrams.store import Store, discard, is_diagram, load_diagram, locked_store
+from headode.phase_diagrams.store import Store, is_diagram, load_diagram, locked_store
 
 # Processes are forked from one that has loaded everything, and so start at once.
 PROCESSES = multiprocessing.get_context("forkserver")
@@ -183,7 +183,7 @@ def test_what_is_no_phase_diagram_is_left_alone(tmp_path: Path) -> None:
     with pytest.raises(ArgumentError, match="must be a phase diagram"):
         run_plan(plan, workers=1, store=folder, resume=True)
     with pytest.raises(ArgumentError, match="must be a phase diagram"):
-        discard(folder)
+        run_plan(plan, workers=1, store=folder, replace=True)
     with pytest.raises(ArgumentError, match="must be a phase diagram"):
         load_diagram(folder)
     assert (folder / "data").read_text() == "data"
