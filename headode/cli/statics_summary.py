@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from headode.cli.summary import floor_text
 from headode.cli.tables import MOST_HEADS, overlap_rows, print_table
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ def show_pruning(pruning: xr.Dataset) -> None:
     print_table(
         "",
         [
-            ("Bayes risk", f"{attributes['bayes_risk']:.6f}"),
+            ("Bayes risk", floor_text(pruning)),
             ("largest loss", f"{attributes['largest_loss']:g}"),
             ("removable heads", str(attributes["removable"])),
         ],

@@ -17,15 +17,17 @@ if TYPE_CHECKING:
 
     from headode.phase_diagrams.estimate import Estimate
 
+# Errors of a risk below this are beyond the digits that are shown.
+SHOWN_ERROR = 1e-5
+
 
 def show_integration(run: xr.Dataset) -> None:
     """Print what an integration found and what it cost."""
     risk = run["risk"].values
     rows = [("risk at the start", f"{risk[0]:.6f}"), ("risk at the end", f"{risk[-1]:.6f}")]
-    floor = run.attrs.get("bayes_risk")
-    if floor is not None:
-        rows.append(("Bayes risk", f"{floor:.6f}"))
-        rows.append(("excess risk at the end", f"{risk[-1] - floor:.3g}"))
+    rows.append(("Bayes risk", floor_text(run)))
+    if "bayes_risk" in run.attrs:
+        rows.append(("excess risk at the end", f"{risk[-1] - run.attrs['bayes_risk']:.3g}"))
     rows += overlap_rows(run["M"].values[-1])
     if "expectation_error" in run:
         method = run.attrs.get("expectation_method", "unknown method")
@@ -35,6 +37,15 @@ def show_integration(run: xr.Dataset) -> None:
     rows += _cost_rows(run, {"right_hand_side_evaluations": "right-hand sides"})
     print_table(f"ODE until time {float(run['time'][-1]):g}", rows)
     print_table("Specialization", summary_rows(read_trajectory(run)))
+
+
+def floor_text(result: xr.Dataset) -> str:
+    """The Bayes risk that is stored with a result, with its error if that is seen."""
+    if "bayes_risk" not in result.attrs:
+        return "left out, for it would take long (headode risk)"
+    error = float(result.attrs["bayes_risk_error"])
+    shown = f"{result.attrs['bayes_risk']:.6f}"
+    return f"{shown} ± {error:.1g}" if error > SHOWN_ERROR else shown
 
 
 def show_simulation(ensemble: xr.Dataset) -> None:

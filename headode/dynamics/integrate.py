@@ -13,7 +13,7 @@ from headode.dynamics.packing import Packing
 from headode.dynamics.recorder import Recorder
 from headode.dynamics.right_hand_side import RightHandSide
 from headode.errors import Interrupted, NumericalFailure
-from headode.expectation.bayes_risk import FLOOR_TOLERANCE, bayes_risk_and_error
+from headode.expectation.bayes_risk import bayes_floor
 from headode.expectation.select import expectation
 from headode.expectation.symmetry import Symmetry
 from headode.model import Model
@@ -168,14 +168,12 @@ class _Run:
         if status != "success":
             self._recorder.close(reached, vector)
         last = self._rhs.last
-        floor, floor_error = bayes_risk_and_error(
-            self._model, tolerance=max(self._tolerance, FLOOR_TOLERANCE)
-        )
+        floor = bayes_floor(self._model, tolerance=self._tolerance)
         return self._recorder.dataset(
             configuration=self._configuration,
             status=status,
-            bayes_risk=floor,
-            bayes_risk_error=floor_error,
+            bayes_risk=None if floor is None else floor[0],
+            bayes_risk_error=None if floor is None else floor[1],
             wall_time=clock.perf_counter() - self._started,
             right_hand_side_evaluations=self._rhs.evaluations,
             integrator=self._integrator,

@@ -75,10 +75,19 @@ class Factorized:
         model: its activation must be per head or pooled.
         noise: also the learning-rate noise; only of a pooled activation.
         tolerance: target of the largest error of any term.
+        largest_nodes: of one law of a pooled activation.
     """
 
-    def __init__(self, model: Model, *, noise: bool = False, tolerance: float = 1e-6) -> None:
+    def __init__(
+        self,
+        model: Model,
+        *,
+        noise: bool = False,
+        tolerance: float = 1e-6,
+        largest_nodes: int = LARGEST_NODES,
+    ) -> None:
         self._model, self._noise = model, noise
+        self._largest_nodes = min(largest_nodes, LARGEST_NODES)
         self._tolerance = min(max(tolerance, SMALLEST_TOLERANCE), LARGEST_TOLERANCE)
         # Raised where an error turns out too large, and left so for the rest of a trajectory.
         self._effort = Effort(self._tolerance)
@@ -185,7 +194,7 @@ class Factorized:
         rule = partial(
             TokenRule.cheapest,
             precision=self._precision(effort),
-            limit=LARGEST_NODES,
+            limit=self._largest_nodes,
             shifts=self._shifts,
         )
         rules = grouped(laws.covariances, rule)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -132,9 +133,12 @@ class Point:
         )
 
     def _bayes_risk(self) -> float:
-        if "run" in self._known and not isinstance(self._known["run"], HeadodeError):
-            return float(self.run.attrs["bayes_risk"])
         from headode.expectation.bayes_risk import FLOOR_TOLERANCE, bayes_risk
 
         asked = self.experiment.given("expectation").get("tolerance", FLOOR_TOLERANCE)
-        return bayes_risk(self.model, tolerance=max(asked, FLOOR_TOLERANCE))
+        tolerance = max(asked, FLOOR_TOLERANCE)
+        if "run" in self._known and not isinstance(self._known["run"], HeadodeError):
+            stored = self.run.attrs
+            if stored.get("bayes_risk_error", math.inf) <= tolerance:
+                return float(stored["bayes_risk"])
+        return bayes_risk(self.model, tolerance=tolerance)

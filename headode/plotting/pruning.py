@@ -57,10 +57,12 @@ def pruning_figure(pruning: xr.Dataset) -> Figure:
 def _draw_risk(axes: Axes, pruning: xr.Dataset) -> None:
     kept, risk = pruning["kept"].values, pruning["risk"].values
     allowed = risk[-1] + pruning.attrs["largest_loss"]
-    floor = pruning.attrs["bayes_risk"]
-    axes.axhspan(floor, allowed, color=PHASE_SHADES[0], linewidth=0, zorder=0)
-    axes.axhline(floor, zorder=1, **level_look(dotted=False))
-    label_level(axes, "Bayes", floor)
+    floor = pruning.attrs.get("bayes_risk")
+    lowest = risk.min() if floor is None else floor
+    axes.axhspan(lowest, allowed, color=PHASE_SHADES[0], linewidth=0, zorder=0)
+    if floor is not None:
+        axes.axhline(floor, zorder=1, **level_look(dotted=False))
+        label_level(axes, "Bayes", floor)
     axes.plot(kept, risk, color=INK, marker="o", markerfacecolor="white")
     axes.set_ylabel("risk $E$")
     _label_abscissa(axes, len(kept))

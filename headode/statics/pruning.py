@@ -15,7 +15,7 @@ from headode._checks import check_number
 from headode._version import __version__
 from headode.errors import ArgumentError, Interrupted, ToleranceWarning
 from headode.expectation.assembly import population_risk
-from headode.expectation.bayes_risk import bayes_risk_and_error
+from headode.expectation.bayes_risk import bayes_floor
 from headode.expectation.threads import single_threaded_blas
 from headode.model import Model
 from headode.order_parameters import OrderParameters
@@ -284,7 +284,8 @@ def _dataset(
         m_v = np.array([each.m_v for each in best])
         data["m_v"] = ("kept", m_v, {"long_name": "overlap of the value with the teacher's"})
     numbers = np.arange(1, model.heads + 1)
-    floor, floor_error = bayes_risk_and_error(model)
+    floor = bayes_floor(model)
+    floors = {} if floor is None else {"bayes_risk": floor[0], "bayes_risk_error": floor[1]}
     if configuration is None:
         configuration = {**model.to_dict(), "initial": state.to_dict()}
     return xr.Dataset(
@@ -299,8 +300,7 @@ def _dataset(
             "headode_version": __version__,
             "largest_loss": largest_loss,
             "removable": model.heads - needed,
-            "bayes_risk": floor,
-            "bayes_risk_error": floor_error,
+            **floors,
             **attributes,
         },
     )
