@@ -182,7 +182,8 @@ def test_interruption_passes_on_what_was_simulated():
 
     with pytest.raises(Interrupted) as caught:
         validate(MODEL, STATE, **OPTIONS, progress=stop)
-    assert caught.value.partial.attrs["dimension"] == 400
+    unfinished = caught.value.partial["unfinished"]
+    assert unfinished.attrs["dimension"] == 400
 
 
 @pytest.mark.parametrize(
