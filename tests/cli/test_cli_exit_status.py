@@ -192,11 +192,13 @@ def test_failures_and_interrupts_of_each_command(
     assert "Nothing was computed" in failed.stderr
     assert list(folder.glob("*partial*")) == []
 
-    stand_in(target, Interrupted("interrupted at t = 2", trajectory))
+    partial = {"theory": trajectory} if command == "validate" else trajectory
+    stand_in(target, Interrupted("interrupted at t = 2", partial))
     interrupted = invoke(command, "config.yaml")
     assert interrupted.exit_code == 130
     assert "interrupted at t = 2" in interrupted.stderr
-    (saved,) = folder.glob("*.partial.nc")
+    pattern = "*.partial/theory.nc" if command == "validate" else "*.partial.nc"
+    (saved,) = folder.glob(pattern)
     xr.testing.assert_identical(load_dataset(saved), trajectory)
 
     stand_in(target, KeyboardInterrupt())

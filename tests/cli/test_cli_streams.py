@@ -164,3 +164,16 @@ def test_a_limit_of_the_size_of_files(folder: Path) -> None:
     assert "File too large" in done.stderr
     assert done.stderr.endswith("error: the result could not be saved anywhere\n")
     assert names(folder) == set()
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"MPLBACKEND": "nonsense"}, {"MPLBACKEND": "module://nowhere"}, {"MATPLOTLIBRC": "rc"}],
+)
+def test_settings_of_matplotlib_do_not_matter(folder: Path, settings: dict[str, str]) -> None:
+    Path("rc").write_bytes(b"text.usetex: True\nbackend: nonsense\n\xff")
+    environment = os.environ | settings
+    arguments = ("validate", "config.yaml", "-o", "report", "--workers", "1", "--quiet")
+    done = run(*arguments, env=environment)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert {"report.json", "report.html", "overlay.png"} <= names(folder / "report")

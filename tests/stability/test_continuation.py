@@ -67,3 +67,21 @@ def test_arguments_are_checked() -> None:
         ho.continue_states(lambda value: value, [0.1])
     with pytest.raises(ho.ArgumentError, match="same numbers"):
         ho.continue_states(lambda value: staged("linear", heads=int(value)), [1.0, 2.0])
+
+
+@pytest.mark.parametrize("failure", [KeyboardInterrupt(), ho.NumericalFailure("diverged")])
+def test_what_is_finished_before_a_failure_is_handed_out(failure) -> None:
+    values = [0.0, 0.1, 0.2]
+
+    def model_at(decay: float):
+        if decay == values[-1]:
+            raise failure
+        return zero_mean(decay)
+
+    kind = ho.Interrupted if isinstance(failure, KeyboardInterrupt) else ho.NumericalFailure
+    with pytest.raises(kind, match="2 of 3 values") as caught:
+        ho.continue_states(model_at, values)
+    partial = caught.value.partial
+    whole = ho.continue_states(zero_mean, values[:2])
+    np.testing.assert_array_equal(partial["value"], values[:2])
+    np.testing.assert_array_equal(partial["leading_rate"], whole["leading_rate"])

@@ -263,3 +263,16 @@ def test_an_unreached_tolerance_is_said(monkeypatch):
     assert len(said) == 1
     assert not best.converged
     assert best.error > 1e-6
+
+
+def test_an_interrupted_search_hands_out_its_minima():
+    model = ho.Model(3, 2, ONE_HOT, "linear")
+
+    def stop(progress):
+        if progress.done == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(ho.Interrupted, match="2 of 5 searches are finished") as caught:
+        ho.optimal_risk(model, restarts=5, progress=stop)
+    partial, two = caught.value.partial, ho.optimal_risk(model, restarts=2)
+    assert partial.to_dict() == two.to_dict()

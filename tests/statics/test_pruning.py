@@ -156,3 +156,21 @@ def test_result_file_and_refusals(tmp_path):
         ho.prune(model, state, refit_value=True)
     with pytest.raises(ho.ArgumentError, match="shape"):
         ho.prune(model, some_state(2))
+
+
+@pytest.mark.parametrize(("heads", "finished"), [(3, [1, 3]), (13, [12, 13])])
+def test_an_interrupted_pruning_hands_out_what_is_finished(heads, finished):
+    """All subsets from one head up, and all heads, to which losses refer; greedily from above."""
+    model = ho.Model(3, heads, ho.Signal.one_hot([1.0, 2.0]), "linear")
+    state = ho.OrderParameters.random(heads, 2, scale=0.3, seed=0)
+
+    def stop(progress):
+        raise KeyboardInterrupt
+
+    with pytest.raises(ho.Interrupted, match="numbers of heads are finished") as caught:
+        ho.prune(model, state, progress=stop)
+    partial, whole = caught.value.partial, ho.prune(model, state)
+    assert partial["kept"].values.tolist() == finished
+    for name in ("risk", "loss", "keeps"):
+        np.testing.assert_array_equal(partial[name], whole[name].sel(kept=finished))
+    assert partial.attrs["removable"] <= whole.attrs["removable"]

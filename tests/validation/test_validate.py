@@ -182,7 +182,8 @@ def test_interruption_passes_on_what_was_simulated():
 
     with pytest.raises(Interrupted) as caught:
         validate(MODEL, STATE, **OPTIONS, progress=stop)
-    assert caught.value.partial.attrs["dimension"] == 400
+    unfinished = caught.value.partial["unfinished"]
+    assert unfinished.attrs["dimension"] == 400
 
 
 @pytest.mark.parametrize(
@@ -209,3 +210,29 @@ def test_configuration_of_the_documentation_is_valid():
     config = load_config(Path(__file__).parents[2] / "docs" / "staged_sgd.yaml")
     assert config.simulation.dimension == 100_000
     config.build_model().check_state(config.build_state())
+
+
+def test_an_interruption_hands_out_the_finished_trajectories(report):
+    def stop(progress):
+        if progress.done > 0.5 * progress.total:
+            raise KeyboardInterrupt
+
+    with pytest.raises(Interrupted) as caught:
+        validate(MODEL, STATE, **OPTIONS, workers=1, progress=stop)
+    parts = caught.value.partial
+    assert list(parts)[:2] == ["theory", "simulation_d50"]
+    xr.testing.assert_equal(parts["theory"], report.theory)
+    xr.testing.assert_equal(parts["simulation_d50"], report.ensembles[2])
+
+
+def test_a_picture_that_fails_leaves_the_report(report, tmp_path):
+    def fail(path):
+        raise ZeroDivisionError("nothing to draw")
+
+    def draw(path):
+        path.write_text("drawn")
+
+    with pytest.warns(RuntimeWarning, match=r"could not draw .*first\.png: nothing to draw"):
+        folder = report.save(tmp_path / "report", figures={"first.png": fail, "last.png": draw})
+    assert json.loads((folder / "report.json").read_text()) == report.to_dict()
+    assert (folder / "last.png").read_text() == "drawn"
