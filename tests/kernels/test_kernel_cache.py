@@ -56,6 +56,8 @@ def folder(tmp_path, monkeypatch) -> Path:
     monkeypatch.setenv("HEADODE_CACHE_DIR", str(tmp_path / "chosen"))
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.setattr(_cache_folders, "_failed", set())
+    # The command line, which other tests call, keeps its messages to itself.
+    monkeypatch.setattr(logging.getLogger("headode"), "propagate", True)
     return tmp_path / "chosen"
 
 
