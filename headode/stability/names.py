@@ -9,10 +9,12 @@ import numpy as np
 from headode._checks import Array
 from headode._signs import leading_signs
 
-# Squared fraction of a mode beyond which one kind of order parameter, or one feature, is all of it.
+# Squared fraction of a mode beyond which one pattern of the residuals is all of it.
 NEARLY_ALL = 0.96
 # Entries below this fraction of the largest one are not mentioned.
 SMALL = 0.25
+# Components of a direction of unit length that are told: those that would not round to 0.0.
+TOLD = 0.05
 
 
 def name_of(parts: Mapping[str, Array], apart: tuple[int, ...], alike: bool) -> str:
@@ -65,10 +67,9 @@ def _list(heads: tuple[int, ...]) -> str:
 
 
 def _direction(direction: Array) -> str:
-    largest = int(np.abs(direction).argmax())
-    if direction[largest] ** 2 >= NEARLY_ALL:
-        return f"feature {largest + 1}"
-    kept = np.flatnonzero(np.abs(direction) > SMALL * np.abs(direction[largest]))
+    kept = np.flatnonzero(np.abs(direction) >= TOLD)
+    if len(kept) == 1:
+        return f"feature {kept[0] + 1}"
     terms = [f"{'−' if direction[f] < 0 else '+'} {abs(direction[f]):.2f} e{f + 1}" for f in kept]
     return " ".join(terms).removeprefix("+ ")
 
