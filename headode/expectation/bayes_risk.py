@@ -7,7 +7,7 @@ from contextlib import suppress
 
 import numpy as np
 
-from headode._checks import Array, check_integer, check_number
+from headode._checks import Array, check_number, check_seed
 from headode.errors import ToleranceWarning
 from headode.expectation.bayes_optimal import bayes_student, log_weight
 from headode.expectation.bayes_race import bayes_risk_by_race
@@ -57,8 +57,8 @@ def bayes_risk_and_error(
     For calibrated weights E A_ε = E Σ_l A_l² (Nishimori), so the risk is also ½(1 + Δ² − E A_ε);
     on the staged example that estimator's error is a quarter of the other one's.
     """
-    check_number("tolerance", tolerance, 0.0, exclusive=True)
-    check_integer("seed", seed, 0)
+    tolerance = check_number("tolerance", tolerance, 0.0, exclusive=True)
+    seed = check_seed("seed", seed)
     if model.signal.is_discrete:
         with suppress(TooManyNodes):
             student, state = bayes_student(

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-from headode._checks import check_integer, check_number, check_option
+from headode._checks import check_number, check_option, check_seed
 from headode.errors import ArgumentError, ToleranceWarning
 from headode.expectation import closed_form_erf, closed_form_linear
 from headode.expectation.factorized import Factorized
@@ -55,8 +55,8 @@ def expectation(
         ArgumentError: for an unknown method, or one that does not exist for the model.
     """
     chosen = choose_method(model, method)
-    check_number("tolerance", tolerance, 0.0, exclusive=True)
-    check_integer("seed", seed, 0)
+    tolerance = check_number("tolerance", tolerance, 0.0, exclusive=True)
+    seed = check_seed("seed", seed)
     sampled = partial(QuasiMonteCarlo, model, noise=noise, tolerance=tolerance, seed=seed)
     if chosen == "quasi_monte_carlo":
         return sampled()

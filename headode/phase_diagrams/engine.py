@@ -15,6 +15,7 @@ from time import monotonic
 from typing import Any, Protocol
 
 from headode._checks import check_integer
+from headode._limits import LARGEST_WORKERS
 from headode.errors import ArgumentError
 from headode.phase_diagrams.task import ONE_THREAD, start_worker
 
@@ -187,7 +188,11 @@ def running_engine(workers: int | None, scheduler: Any, *, apart: bool = False) 
     if scheduler is not None:
         engine = _dask(scheduler)
     else:
-        count = processors() if workers is None else check_integer("workers", workers, 1)
+        count = (
+            processors()
+            if workers is None
+            else check_integer("workers", workers, 1, LARGEST_WORKERS)
+        )
         engine = ThisProcess() if count == 1 and not apart else LocalProcesses(count)
     try:
         yield engine

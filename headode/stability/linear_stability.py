@@ -69,7 +69,7 @@ def linear_stability(
     Raises:
         ArgumentError: for a state that does not fit the model, or an argument out of range.
     """
-    check_number("tolerance", tolerance, 0.0, exclusive=True)
+    tolerance = check_number("tolerance", tolerance, 0.0, exclusive=True)
     training = Training(
         learning_rate, value_learning_rate, offset_learning_rate, batch_size, weight_decay
     )

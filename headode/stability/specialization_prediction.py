@@ -87,7 +87,7 @@ def predict_specialization(
         ArgumentError: for a state that does not fit the model, or an argument out of range.
         NumericalFailure: if the integrator fails.
     """
-    check_number("time", time, 0.0, exclusive=True)
+    time = check_number("time", time, 0.0, exclusive=True)
     model.check_state(state)
     scales = _scales(model, final_spread)
     rates: dict[str, Any] = {

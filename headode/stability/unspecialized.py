@@ -69,7 +69,7 @@ def unspecialized_state(
         ArgumentError: for an argument out of range.
         NumericalFailure: if the flow reaches no fixed point.
     """
-    check_number("tolerance", tolerance, 0.0, exclusive=True)
+    tolerance = check_number("tolerance", tolerance, 0.0, exclusive=True)
     training = Training(
         learning_rate, value_learning_rate, offset_learning_rate, batch_size, weight_decay
     )

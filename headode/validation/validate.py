@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import ArrayLike
 
-from headode._checks import check_option
+from headode._checks import check_option, plain_data
 from headode.dynamics.integrate import integrate
 from headode.errors import ArgumentError, NumericalFailure
 from headode.expectation.symmetry import Symmetry
@@ -104,7 +104,9 @@ def validate(
         Interrupted: on Ctrl-C.
     """
     model.check_state(state)
-    check_option("simulation_method", simulation_method, METHODS)
+    if configuration is not None:
+        configuration = plain_data("configuration", configuration)
+    simulation_method = check_option("simulation_method", simulation_method, METHODS)
     asked = SimulationOptions(dimension, runs, simulation_method, seed)
     ensembles = plan_ensembles(asked, model)
     grid, compared = plan_times(time, times, count, spacing, comparisons, ensembles)

@@ -49,7 +49,7 @@ def test_words_for_annotations() -> None:
     def words(key: str) -> str:
         return allowed(field_annotation(FIELDS[key]))
 
-    assert words("model.heads") == "an integer ≥ 1"
+    assert words("model.heads") == "an integer ≥ 1 and ≤ 10000"
     assert words("training.learning_rate") == "gradient_flow, or a finite number > 0"
     assert words("signal.points") == "a nonempty list of rows of finite numbers"
     assert words("integrator.rtol") == "a finite number ≥ 1e-13 and < 1"
