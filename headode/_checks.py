@@ -200,10 +200,7 @@ def check_positive_semidefinite(
         values, vectors = np.linalg.eigh(symmetric)
         smallest = float(values[0])
         if smallest < -roundoff:
-            requirement = (
-                f"be positive semidefinite (its smallest eigenvalue is {smallest:.3g}, and "
-                f"roundoff is down to {-roundoff:.1e})"
-            )
+            requirement = f"be positive semidefinite (its smallest eigenvalue is {smallest:.3g})"
             raise ArgumentError(name, requirement, value)
         if smallest < -ZERO_EIGENVALUE * largest:
             projected = (vectors * np.clip(values, 0.0, None)) @ vectors.T

@@ -58,9 +58,10 @@ def prune(
         from headode.cli.figures import check_figure, draw
         from headode.cli.progress_bar import progress_bar
         from headode.cli.saving import check_file, save_result
-        from headode.trajectory import load_dataset, save_dataset
+        from headode.trajectory import check_result, load_dataset, save_dataset
 
         run = load_dataset(file)
+        check_result(run, ("integration",), str(file))
         target = check_file(output or Path(f"{file.stem}_pruned.nc"), force=force)
         figure = None if plot is None else check_figure(plot, force=force)
         session.note(f"pruning {file}; the result will be {target}")
@@ -84,13 +85,10 @@ def _prune(
     largest_loss: float,
     progress: ProgressCallback | None,
 ) -> xr.Dataset:
-    from headode.errors import ArgumentError
     from headode.experiment import Experiment
     from headode.statics.pruning import prune
     from headode.trajectory import configuration_of, state_at
 
-    if "M" not in run or "configuration" not in run.attrs:
-        raise ArgumentError("file", "be a trajectory of `headode integrate`", list(run.data_vars))
     configuration = configuration_of(run)
     task = Experiment({name: configuration[name] for name in ("model", "signal")})
     expectation = configuration.get("expectation", {})

@@ -7,6 +7,7 @@ YAML 1.2 are turned into values: no tag can ask for a Python object, and no text
 from __future__ import annotations
 
 import os
+import re
 import warnings
 from pathlib import Path
 from typing import Any
@@ -75,7 +76,15 @@ def _read_text(name: str) -> str:
         reason = getattr(error, "strerror", None) or str(error)
         raise ConfigError([f"{name}: cannot be read: {reason}"]) from None
     try:
-        return content.decode("utf-8-sig")
+        marks = ((b"\xff\xfe\0\0", "utf-32"), (b"\0\0\xfe\xff", "utf-32"))
+        marks += ((b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
+        encoding = next((name for mark, name in marks if content.startswith(mark)), "utf-8-sig")
+        text = content.decode(encoding)
+        version = re.search(r"^%YAML\s+(\S+)", text, re.MULTILINE)
+        if version and version[1] != "1.2":
+            line = _line_at(text, version.start())
+            raise _fatal(name, line, f"must be YAML 1.2, where 010 is ten, but is {version[0]}")
+        return text
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         byte = content[error.start]

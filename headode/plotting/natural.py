@@ -52,13 +52,24 @@ def plot(
     if output is not None:
         check_writable(check_figure_path(output), force=force)
     if isinstance(result, str | os.PathLike):
-        path = Path(result)
-        figure = _draw_folder(path) if path.is_dir() else _draw(load_dataset(path))
+        figure = _draw_file(Path(result))
     else:
         figure = _draw(result)
     if output is not None:
         save_figure(figure, output, force=force)
     return figure
+
+
+def _draw_file(path: Path) -> Figure:
+    """Draw what a file or folder holds; one that lacks what its kind has is not headode's fault."""
+    try:
+        return _draw_folder(path) if path.is_dir() else _draw(load_dataset(path))
+    except ArgumentError:
+        raise
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        text = " ".join(str(error).split())
+        requirement = f"be a whole result of headode ({type(error).__name__}: {text})"
+        raise ArgumentError("file", requirement, str(path)) from error
 
 
 def _draw(dataset: xr.Dataset) -> Figure:

@@ -42,7 +42,11 @@ class Checkpoint:
         described = json.loads(json.dumps(identity))
         if not is_checkpoint(self._folder):
             _create(self._folder, described)
-        kept = json.loads((self._folder / IDENTITY_FILE).read_text(encoding="utf-8"))
+        try:
+            kept = json.loads((self._folder / IDENTITY_FILE).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            requirement = f"have a readable {IDENTITY_FILE} ({error})"
+            raise ArgumentError("checkpoint", requirement, str(self._folder)) from error
         shown = shown_differences(kept, described)
         if shown:
             requirement = f"belong to the same simulation ({shown})"
@@ -56,14 +60,18 @@ class Checkpoint:
                 columns = dict(archive)
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, BadZipFile) as error:
+        except (OSError, EOFError, ValueError, BadZipFile) as error:
             requirement = f"have readable files (not {path.name}: {error})"
             raise ArgumentError("checkpoint", requirement, str(self._folder)) from error
-        advanced, seconds, diverged = columns.pop("run")
-        rows = [
-            _measurement({name: column[index] for name, column in columns.items()})
-            for index in range(len(columns["risk"]))
-        ]
+        try:
+            advanced, seconds, diverged = columns.pop("run")
+            rows = [
+                _measurement({name: column[index] for name, column in columns.items()})
+                for index in range(len(columns["risk"]))
+            ]
+        except (KeyError, IndexError, TypeError, ValueError) as error:
+            requirement = f"have whole files (not {path.name}: {error})"
+            raise ArgumentError("checkpoint", requirement, str(self._folder)) from error
         return RunRecords(rows, int(advanced), float(seconds), bool(diverged))
 
     def save(self, number: int, records: RunRecords) -> None:

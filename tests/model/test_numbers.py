@@ -117,7 +117,7 @@ def test_integers_without_a_meaning_are_refused(make, name):
     assert caught.value.argument == name
 
 
-@pytest.mark.parametrize("asked", [{"times": [0, 1e18]}, {"time": 1e13}])
+@pytest.mark.parametrize("asked", [{"times": [0, 1e18]}, {"time": 1e14}])
 def test_more_steps_than_can_be_counted_are_refused(asked):
     (name,) = asked
     options = {"learning_rate": 0.5, "dimension": 100, "runs": 2}
@@ -167,7 +167,7 @@ def test_residual_overlaps_may_have_roundoff():
 
 
 def test_what_is_indefinite_is_refused_with_its_smallest_eigenvalue():
-    with pytest.raises(ho.ArgumentError, match=r"smallest eigenvalue is -1, and roundoff"):
+    with pytest.raises(ho.ArgumentError, match=r"smallest eigenvalue is -1\)"):
         ho.OrderParameters(np.eye(2), [[1, 2], [2, 1]])
     with pytest.raises(ho.ArgumentError, match=r"smallest eigenvalue is -1e-05"):
         ho.OrderParameters([[1.0]], [[-1e-5]])
