@@ -16,6 +16,7 @@ from headode._checks import (
     check_positive_semidefinite,
     check_seed,
 )
+from headode._floats import own_errstate
 from headode._limits import LARGEST_HEADS
 from headode.errors import ArgumentError
 
@@ -76,6 +77,7 @@ class OrderParameters:
         return OrderParameters.unchecked, (self.M, self.R, self.m_v, self.q_v, self.offset)
 
     @classmethod
+    @own_errstate
     def random(
         cls,
         heads: int,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from headode._checks import Array, check_number, check_option, check_seed, plain_data
+from headode._floats import own_errstate
 from headode.dynamics.packing import Packing
 from headode.dynamics.recorder import Recorder
 from headode.dynamics.right_hand_side import DIVERGED, LARGEST_OVERLAP, RightHandSide
@@ -33,6 +34,7 @@ DEFAULT_INTEGRATOR = "LSODA"
 SHORTEST_SPAN = 1e-100
 
 
+@own_errstate
 def integrate(
     model: Model,
     state: OrderParameters,

@@ -8,6 +8,7 @@ from contextlib import suppress
 import numpy as np
 
 from headode._checks import Array, check_number, check_seed
+from headode._floats import own_errstate
 from headode.errors import ToleranceWarning
 from headode.expectation.bayes_optimal import bayes_student, log_weight
 from headode.expectation.bayes_race import bayes_risk_by_race
@@ -25,6 +26,7 @@ FLOOR_TOLERANCE = 1e-5
 CHUNK = 1 << 18
 
 
+@own_errstate
 def bayes_risk(model: Model, *, tolerance: float = FLOOR_TOLERANCE, seed: int = 0) -> float:
     """The smallest population risk of any attention, ``½(1 + Δ² − E Σ_l A_l²)``.
 
@@ -46,6 +48,7 @@ def bayes_risk(model: Model, *, tolerance: float = FLOOR_TOLERANCE, seed: int = 
     return risk
 
 
+@own_errstate
 def bayes_risk_and_error(
     model: Model, *, tolerance: float = FLOOR_TOLERANCE, seed: int = 0
 ) -> tuple[float, float]:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import partial
 
 from headode._checks import check_number, check_option, check_seed
+from headode._floats import own_errstate
 from headode.errors import ArgumentError, ToleranceWarning
 from headode.expectation import closed_form_erf, closed_form_linear
 from headode.expectation.factorized import Factorized
@@ -180,6 +181,7 @@ class _Fallback:
             self._current = self._sampled()
 
 
+@own_errstate
 def expected_update(
     model: Model,
     state: OrderParameters,

@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from headode._checks import check_integer, plain_data
+from headode._floats import own_errstate
 from headode._limits import LARGEST_RUNS
 from headode.activation import BUILTIN as BUILTIN_ACTIVATIONS
 from headode.activation import Activation, activation_names, get_activation
@@ -125,6 +126,7 @@ def phase_diagram(
     return dataset
 
 
+@own_errstate
 def make_plan(
     configuration: Any,
     *,
@@ -199,6 +201,7 @@ def _written(model: Model) -> dict[str, Any]:
     return sections
 
 
+@own_errstate
 def run_plan(
     plan: Plan,
     *,

@@ -12,6 +12,7 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from headode._differences import shown_differences
+from headode._floats import own_errstate
 from headode.activation import register_activation
 from headode.errors import HeadodeError
 from headode.phase_diagrams.axes import corner_points
@@ -45,6 +46,7 @@ class TaskResult(NamedTuple):
     memory: int
 
 
+@own_errstate
 def compute_points(plan: Plan, points: Sequence[int]) -> TaskResult:
     """The outcomes of points, by flat index.
 

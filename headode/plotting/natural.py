@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from headode import plotting as figures
+from headode._floats import own_errstate
 from headode.errors import ArgumentError, one_of
 from headode.phase_diagrams.store import is_diagram, load_diagram
 from headode.plotting.save import check_figure_path, save_figure
@@ -28,6 +29,7 @@ FIGURES = {
 }
 
 
+@own_errstate
 def plot(
     result: xr.Dataset | str | os.PathLike[str],
     output: str | os.PathLike[str] | None = None,
@@ -51,10 +53,8 @@ def plot(
     """
     if output is not None:
         check_writable(check_figure_path(output), force=force)
-    if isinstance(result, str | os.PathLike):
-        figure = _draw_file(Path(result))
-    else:
-        figure = _draw(result)
+    from_file = isinstance(result, str | os.PathLike)
+    figure = _draw_file(Path(result)) if from_file else _draw(result)
     if output is not None:
         save_figure(figure, output, force=force)
     return figure

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from headode._checks import Array, check_integer, plain_data
+from headode._floats import own_errstate
 from headode._limits import LARGEST_WORKERS
 from headode._version import __version__
 from headode.errors import ArgumentError, Interrupted, NumericalFailure
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 
+@own_errstate
 def simulate(
     model: Model,
     state: OrderParameters,

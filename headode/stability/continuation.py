@@ -18,6 +18,7 @@ from headode._checks import (
     check_option,
     check_seed,
 )
+from headode._floats import own_errstate
 from headode._limits import LARGEST_COUNT
 from headode._version import __version__
 from headode.errors import ArgumentError
@@ -58,6 +59,7 @@ class Point:
         return max(rates, default=(np.nan, np.nan))
 
 
+@own_errstate
 def continue_states(
     model_at: ModelAt,
     values: Any,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from headode._checks import Array, check_number
+from headode._floats import own_errstate
 from headode._version import __version__
 from headode.model import Model
 from headode.order_parameters import OrderParameters
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 ALIKE = 1e-9
 
 
+@own_errstate
 def linear_stability(
     model: Model,
     state: OrderParameters,

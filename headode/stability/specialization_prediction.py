@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from headode._checks import Array, check_array, check_number
+from headode._floats import own_errstate
 from headode.errors import NumericalFailure
 from headode.model import Model
 from headode.order_parameters import OrderParameters
@@ -37,6 +38,7 @@ LONG_NAMES = {
 }
 
 
+@own_errstate
 def predict_specialization(
     model: Model,
     state: OrderParameters,

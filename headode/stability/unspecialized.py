@@ -7,6 +7,7 @@ import warnings
 import numpy as np
 
 from headode._checks import Array, check_number
+from headode._floats import own_errstate
 from headode.errors import NumericalFailure, ToleranceWarning
 from headode.model import Model
 from headode.order_parameters import OrderParameters
@@ -29,6 +30,7 @@ APART = 1e-9
 NEAR = 0.75
 
 
+@own_errstate
 def unspecialized_state(
     model: Model,
     *,

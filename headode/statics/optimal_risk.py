@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from headode._checks import check_integer, check_number, check_seed
+from headode._floats import own_errstate
 from headode._limits import LARGEST_COUNT
 from headode.errors import ArgumentError, NumericalFailure, ToleranceWarning
 from headode.expectation.bayes_risk import bayes_risk_and_error
@@ -116,6 +117,7 @@ class OptimalRisk:
         }
 
 
+@own_errstate
 def optimal_risk(
     model: Model,
     *,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from headode._checks import check_number, plain_data
+from headode._floats import own_errstate
 from headode._version import __version__
 from headode.errors import ArgumentError, ToleranceWarning
 from headode.expectation.assembly import population_risk
@@ -34,6 +35,7 @@ COMPARING, MOST_COMPARED = 1e-3, 4
 Heads = tuple[int, ...]
 
 
+@own_errstate
 def prune(
     model: Model,
     state: OrderParameters,

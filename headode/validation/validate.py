@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import ArrayLike
 
 from headode._checks import check_option, plain_data
+from headode._floats import own_errstate
 from headode.dynamics.integrate import integrate
 from headode.errors import ArgumentError, NumericalFailure
 from headode.expectation.symmetry import Symmetry
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 LOOSER = 4.0
 
 
+@own_errstate
 def validate(
     model: Model,
     state: OrderParameters,

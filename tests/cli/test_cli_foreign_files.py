@@ -37,7 +37,7 @@ def write(kind, path, run):
     elif kind == "configuration":
         save_dataset(run.assign_attrs(configuration="{"), path, force=True)
     elif kind == "variable":
-        save_dataset(run.drop_vars("R"), path, force=True)
+        save_dataset(run.drop_vars("M"), path, force=True)
 
 
 KINDS = ("truncated", "garbage", "empty", "text", "netcdf3", "stability", "foreign")
