@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import traceback
 import warnings
 from collections.abc import Iterator
@@ -64,9 +65,26 @@ def exit_statuses(session: Session) -> Iterator[None]:
         except KeyboardInterrupt:
             complain("interrupted")
             raise typer.Exit(Status.INTERRUPTED) from None
+        except ValueError as error:
+            if not _wrong_threads():
+                _unexpected(error, session)
+                raise typer.Exit(Status.UNEXPECTED) from None
+            complain(
+                "Environment variable `NUMBA_NUM_THREADS` must be an integer ≥ 1, "
+                f"but is {os.environ.get('NUMBA_NUM_THREADS')!r}."
+            )
+            raise typer.Exit(Status.BAD_INPUT) from None
         except Exception as error:
             _unexpected(error, session)
             raise typer.Exit(Status.UNEXPECTED) from None
+
+
+def _wrong_threads() -> bool:
+    """Whether Numba cannot be loaded for the number of threads that the environment asks for."""
+    try:
+        return int(os.environ.get("NUMBA_NUM_THREADS", "1")) < 1
+    except ValueError:  # which Numba does not mind
+        return False
 
 
 def _unexpected(error: Exception, session: Session) -> None:

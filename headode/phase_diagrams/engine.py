@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor, Executor, Future
 from contextlib import contextmanager
 from functools import partial
+from multiprocessing import current_process
 from time import monotonic
 from typing import Any, Protocol
 
@@ -178,7 +179,8 @@ def running_engine(workers: int | None, scheduler: Any, *, apart: bool = False) 
     """An engine for the length of a block.
 
     Args:
-        workers: local processes; None: one for each processor. A single one is this process.
+        workers: local processes; None: one for each processor. A single one is this process,
+            and so are all in a daemonic process.
         scheduler: instead of those, the address of a Dask scheduler, or a client of one.
         apart: start a process even for a single worker.
     """
@@ -193,7 +195,9 @@ def running_engine(workers: int | None, scheduler: Any, *, apart: bool = False) 
             if workers is None
             else check_integer("workers", workers, 1, LARGEST_WORKERS)
         )
-        engine = ThisProcess() if count == 1 and not apart else LocalProcesses(count)
+        # Daemonic processes, such as those of multiprocessing.Pool, may not start others.
+        alone = (count == 1 and not apart) or current_process().daemon
+        engine = ThisProcess() if alone else LocalProcesses(count)
     try:
         yield engine
     finally:
