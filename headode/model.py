@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from headode._checks import Array, check_array, check_integer, check_number, check_option
+from headode._limits import LARGEST_HEADS, LARGEST_TOKENS
 from headode.activation import Activation, get_activation
 from headode.errors import ArgumentError, one_of
 from headode.order_parameters import OrderParameters
@@ -59,7 +60,8 @@ class Model:
     ) -> None:
         if not isinstance(signal, Signal):
             raise ArgumentError("signal", "be a Signal", signal)
-        tokens, heads = check_integer("tokens", tokens, 1), check_integer("heads", heads, 1)
+        tokens = check_integer("tokens", tokens, 1, LARGEST_TOKENS)
+        heads = check_integer("heads", heads, 1, LARGEST_HEADS)
         if not isinstance(activation, Activation):
             activation = get_activation(activation)
         if prefactor is None:
@@ -156,7 +158,7 @@ def _check_offset(offset: Any, heads: int) -> str | Array:
         if offset not in OFFSET_MODES:
             requirement = one_of(OFFSET_MODES, offset) + f", or a number, or {heads} numbers"
             raise ArgumentError("offset", requirement, offset)
-        return offset
-    if not isinstance(offset, list | tuple | np.ndarray):
+        return str(offset)
+    if not isinstance(offset, list | tuple) and getattr(offset, "ndim", 0) == 0:
         offset = np.full(heads, check_number("offset", offset))
     return check_array("offset", offset, (heads,))

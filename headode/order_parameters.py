@@ -8,12 +8,16 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from headode._checks import (
+    MATRIX_ROUNDOFF,
     Array,
     check_array,
     check_integer,
     check_number,
     check_positive_semidefinite,
+    check_seed,
 )
+from headode._floats import own_errstate
+from headode._limits import LARGEST_HEADS
 from headode.errors import ArgumentError
 
 
@@ -22,7 +26,8 @@ class OrderParameters:
 
     Args:
         M: (H, F), ``M_hf = k_h·k*_f / d``.
-        R: (H, H), ``R = Q − M Mᵀ``, symmetric positive semidefinite.
+        R: (H, H), ``R = Q − M Mᵀ``, symmetric positive semidefinite; eigenvalues that are negative
+            by up to 1e-6 of the largest entry of R or M², as roundoff leaves them, become 0.
         m_v: ``v·v*/d``; 1 for a known value.
         q_v: ``|v|²/d ≥ m_v²``; 1 for a known value.
         offset: (H,) offsets b_h; only for a model that learns them.
@@ -48,15 +53,19 @@ class OrderParameters:
         q_v: float | None = None,
         offset: ArrayLike | None = None,
     ) -> None:
-        overlaps = check_array("M", M, (None, None))
+        overlaps = check_array("M", M, (None, None), ("head", "feature"))
         heads = overlaps.shape[0]
         aligned = 1.0 if m_v is None else check_number("m_v", m_v)
         norm = aligned**2 if q_v is None else check_number("q_v", q_v, 0.0)
-        if norm < aligned**2 * (1 - 1e-10):
+        if norm < aligned**2 * (1 - MATRIX_ROUNDOFF):
             raise ArgumentError("q_v", f"be at least m_v² = {aligned**2:g}", norm)
+        norm = max(norm, aligned**2)
         set_ = object.__setattr__
         set_(self, "M", overlaps)
-        set_(self, "R", check_positive_semidefinite("R", R, heads))
+        # R is measured as Q − M Mᵀ, with the roundoff of these.
+        scale = float(np.abs(overlaps).max()) ** 2 if overlaps.size else 0.0
+        residual = check_positive_semidefinite("R", R, heads, scale=scale, dims=("head", "head_2"))
+        set_(self, "R", residual)
         set_(self, "m_v", aligned)
         set_(self, "q_v", norm)
         set_(self, "offset", None if offset is None else check_array("offset", offset, (heads,)))
@@ -68,6 +77,7 @@ class OrderParameters:
         return OrderParameters.unchecked, (self.M, self.R, self.m_v, self.q_v, self.offset)
 
     @classmethod
+    @own_errstate
     def random(
         cls,
         heads: int,
@@ -83,9 +93,10 @@ class OrderParameters:
         ``q_v = m_v² + scale²`` (drawn after M, so that M does not depend on it).
         """
         scale = check_number("scale", scale, 0.0)
-        heads = check_integer("heads", heads, 1)
-        rng = np.random.default_rng(check_integer("seed", seed, 0))
-        M = scale * rng.standard_normal((heads, check_integer("features", features, 1)))
+        heads = check_integer("heads", heads, 1, LARGEST_HEADS)
+        rng = np.random.default_rng(check_seed("seed", seed))
+        features = check_integer("features", features, 1, LARGEST_HEADS)
+        M = scale * rng.standard_normal((heads, features))
         if not learned_value:
             return cls(M, scale**2 * np.eye(heads))
         m_v = scale * float(rng.standard_normal())

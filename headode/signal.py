@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,9 +15,13 @@ from numpy.typing import ArrayLike
 from headode._checks import (
     Array,
     check_array,
+    check_keys,
+    check_number,
     check_option,
     check_positive_semidefinite,
     check_probabilities,
+    has_masked,
+    plain_data,
 )
 from headode.errors import ArgumentError
 
@@ -70,7 +75,7 @@ class Signal:
                 merged[key] = len(rows)
                 rows.append(int(s))
                 weights.append(float(probabilities[s]))
-        plain = {k: _plain(v) for k, v in parameters.items() if v is not None}
+        plain = {k: plain_data(k, v) for k, v in parameters.items() if v is not None}
         parts = [np.array(weights), means[rows] + 0.0, covariances[rows] + 0.0]
         for part in parts:
             part.setflags(write=False)
@@ -145,7 +150,7 @@ class Signal:
             ArgumentError: if the covariance is not symmetric positive semidefinite.
         """
         mean = check_array("mean", mean, (None,))
-        matrix = _covariance("covariance", covariance, mean.size)
+        matrix = _covariance("covariance", covariance, mean)
         parameters = {"mean": mean, "covariance": covariance}
         return cls._from_components("gaussian", parameters, mean[None], np.ones(1), matrix[None])
 
@@ -178,12 +183,18 @@ class Signal:
             probabilities: (S,) nonnegative, summing to 1 (all equal by default).
         """
         means = check_array("means", means, (None, None))
-        count, features = means.shape
-        shared = not isinstance(covariances, list | tuple | np.ndarray)
-        listed: list[Any] = [covariances] * count if shared else list(covariances)  # type: ignore[arg-type]
+        count = len(means)
+        given: Any = covariances
+        shared = not isinstance(given, list | tuple | np.ndarray) or getattr(given, "ndim", 1) == 0
+        listed: list[Any] = [given] * count if shared else list(given)
         if len(listed) != count:
             raise ArgumentError("covariances", f"be a number or {count} covariances", covariances)
-        matrices = np.array([_covariance("covariances", entry, features) for entry in listed])
+        matrices = np.array(
+            [
+                _covariance("covariances", entry, mean)
+                for entry, mean in zip(listed, means, strict=True)
+            ]
+        )
         weights = check_probabilities("probabilities", probabilities, count)
         parameters = {"means": means, "covariances": covariances, "probabilities": probabilities}
         return cls._from_components("mixture", parameters, means, weights, matrices)
@@ -195,8 +206,18 @@ class Signal:
         Raises:
             ArgumentError: for an unknown kind, or values the constructor refuses.
         """
-        parameters = dict(description)
-        kind = check_option("kind", parameters.pop("kind", None), SIGNAL_KINDS)
+        if not isinstance(description, Mapping):
+            raise ArgumentError("signal", "be a mapping with the key kind", description)
+        kind = check_option("kind", description.get("kind"), SIGNAL_KINDS)
+        known = {
+            parameter.name: parameter.default is parameter.empty
+            for parameter in inspect.signature(getattr(cls, kind)).parameters.values()
+        }
+        parameters = check_keys("signal", description, ("kind", *known))
+        del parameters["kind"]
+        for name, required in known.items():
+            if required and name not in parameters:
+                raise ArgumentError(f"signal.{name}", f"be given for kind {kind}", None)
         signal: Signal = getattr(cls, kind)(**parameters)
         return signal
 
@@ -274,21 +295,27 @@ class Signal:
         return {row.tobytes(): float(p) for row, p in zip(rows, self.probabilities, strict=True)}
 
 
-def _plain(value: Any) -> Any:
-    """Arrays as nested lists, so that a description can be written to a file."""
-    if isinstance(value, list | tuple):
-        return [_plain(entry) for entry in value]
-    return value.tolist() if hasattr(value, "tolist") else value
+def _covariance(name: str, value: Any, mean: Array) -> Array:
+    """Read a number, a vector of variances or a matrix as an (F, F) covariance.
 
-
-def _covariance(name: str, value: ArrayLike, features: int) -> Array:
-    """Read a number, a vector of variances or a matrix as an (F, F) covariance."""
+    Covariances are measured as E θθᵀ − mean meanᵀ, with the roundoff of these.
+    """
+    features = mean.size
+    if has_masked(value) or isinstance(value, str | bytes | bool | Mapping) or value is None:
+        requirement = f"be a number, {features} variances or an ({features}, {features}) matrix"
+        raise ArgumentError(name, requirement, value)
     try:
         dimensions = np.ndim(value)
     except ValueError:  # rows of different lengths, refused below
         dimensions = 2
     if dimensions == 0:
-        value = np.asarray(value) * np.eye(features)
+        value = check_number(name, value, 0.0) * np.eye(features)
     elif dimensions == 1:
         value = np.diag(check_array(name, value, (features,)))
-    return check_positive_semidefinite(name, value, features)
+    return check_positive_semidefinite(
+        name,
+        value,
+        features,
+        scale=float(np.abs(mean).max()) ** 2,
+        dims=("feature", "feature_2"),
+    )

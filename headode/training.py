@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from headode._checks import check_integer, check_number
+from headode._limits import LARGEST_BATCH
 
 
 @dataclass(frozen=True)
@@ -31,11 +32,13 @@ class Training:
     weight_decay: float = 0.0
 
     def __post_init__(self) -> None:
+        set_ = object.__setattr__
         if self.learning_rate is not None:
-            check_number("learning_rate", self.learning_rate, 0.0, exclusive=True)
+            rate = check_number("learning_rate", self.learning_rate, 0.0, exclusive=True)
+            set_(self, "learning_rate", rate)
         for name in ("value_learning_rate", "offset_learning_rate", "weight_decay"):
-            check_number(name, getattr(self, name), 0.0)
-        check_integer("batch_size", self.batch_size, 1)
+            set_(self, name, check_number(name, getattr(self, name), 0.0))
+        set_(self, "batch_size", check_integer("batch_size", self.batch_size, 1, LARGEST_BATCH))
 
     @property
     def is_gradient_flow(self) -> bool:

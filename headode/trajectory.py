@@ -17,6 +17,7 @@ import numpy as np
 
 from headode._checks import Array, check_array, check_integer, check_number, check_option
 from headode._files import whole_file
+from headode._limits import LARGEST_COUNT
 from headode._output_paths import check_output
 from headode._version import __version__
 from headode.errors import ArgumentError
@@ -53,11 +54,15 @@ def output_times(time: float, count: int = 200, spacing: str = "log") -> Array:
     A logarithmic grid has t = 0 and then a geometric sequence over the last four decades.
     """
     time = check_number("time", time, 0.0, exclusive=True)
-    count = check_integer("count", count, 2)
+    count = check_integer("count", count, 2, LARGEST_COUNT)
     if check_option("spacing", spacing, SPACINGS) == "linear" or count == 2:
-        return np.linspace(0.0, time, count)
-    grid: Array = np.concatenate([[0.0], np.geomspace(LOG_SPAN * time, time, count - 1)])
+        grid: Array = np.linspace(0.0, time, count)
+    else:
+        first = max(LOG_SPAN * time, np.finfo(float).tiny)
+        grid = np.concatenate([[0.0], np.geomspace(first, time, count - 1)])
     grid[-1] = time
+    if (np.diff(grid) <= 0).any():
+        raise ArgumentError("time", f"be long enough for {count} different times", time)
     return grid
 
 
@@ -150,7 +155,7 @@ def state_at(dataset: xr.Dataset, index: int = -1) -> OrderParameters:
     if "run" in dataset.dims:
         raise ArgumentError("dataset", "be an integration, without a run dimension", "simulation")
     frame = dataset.isel(time=index)
-    parts: dict[str, Any] = {"M": frame["M"].values, "R": frame["R"].values}
+    parts: dict[str, Any] = {"M": frame["M"], "R": frame["R"]}
     for name in ("m_v", "q_v"):
         if name in frame:
             parts[name] = float(frame[name])
@@ -200,5 +205,10 @@ def load_dataset(path: str | os.PathLike[str]) -> xr.Dataset:
         raise ArgumentError("file", "exist", str(source))
     try:
         return xr.load_dataset(source, engine="h5netcdf")
-    except (OSError, ValueError) as error:
-        raise ArgumentError("file", f"be a netCDF file ({error})", str(source)) from error
+    except MemoryError:
+        raise
+    # Damaged files make the libraries below fail in any way.
+    except Exception as error:
+        text = " ".join(str(error).split())
+        requirement = f"be a whole netCDF file in the HDF5 format ({text})"
+        raise ArgumentError("file", requirement, str(source)) from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -68,8 +69,22 @@ def _errors_said(session: Session) -> Iterator[None]:
         if isinstance(error, OSError) and error.errno in OF_THE_SYSTEM:
             complain(str(error))
             raise typer.Exit(Status.FAILURE) from None
+        if isinstance(error, ValueError) and _wrong_threads():
+            complain(
+                "Environment variable `NUMBA_NUM_THREADS` must be an integer ≥ 1, "
+                f"but is {os.environ.get('NUMBA_NUM_THREADS')!r}."
+            )
+            raise typer.Exit(Status.BAD_INPUT) from None
         _unexpected(error, session)
         raise typer.Exit(Status.UNEXPECTED) from None
+
+
+def _wrong_threads() -> bool:
+    """Whether Numba cannot be loaded for the number of threads that the environment asks for."""
+    try:
+        return int(os.environ.get("NUMBA_NUM_THREADS", "1")) < 1
+    except ValueError:  # which Numba does not mind
+        return False
 
 
 def _unexpected(error: Exception, session: Session) -> None:

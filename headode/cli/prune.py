@@ -62,9 +62,11 @@ def prune(
         from headode.cli.progress_bar import progress_bar
         from headode.cli.saving import partial_result_saved, save_result
         from headode.cli.statics_summary import show_pruning
+        from headode.results import check_trajectory
         from headode.trajectory import save_dataset
 
         run = load_result(file, "RUN")
+        check_trajectory(run, ("integration",), str(file))
         paths = Paths("RUN", file, force)
         target = paths.result(output, "_pruned.nc")
         figure = plot and paths.output("--plot", plot, check_figure)
@@ -95,13 +97,10 @@ def _prune(
     largest_loss: float,
     progress: ProgressCallback | None,
 ) -> xr.Dataset:
-    from headode.errors import ArgumentError
     from headode.experiment import Experiment
     from headode.statics.pruning import prune
     from headode.trajectory import configuration_of, state_at
 
-    if "M" not in run or "configuration" not in run.attrs:
-        raise ArgumentError("file", "be a trajectory of `headode integrate`", list(run.data_vars))
     configuration = configuration_of(run)
     task = Experiment({name: configuration[name] for name in ("model", "signal")})
     expectation = configuration.get("expectation", {})

@@ -8,14 +8,29 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from annotated_types import Ge, Gt, Lt, MinLen
+from annotated_types import Ge, Gt, Le, Lt, MinLen
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, field_validator
+
+from headode._limits import (
+    LARGEST_BATCH,
+    LARGEST_COUNT,
+    LARGEST_DIMENSION,
+    LARGEST_HEADS,
+    LARGEST_RUNS,
+    LARGEST_SEED,
+    LARGEST_TOKENS,
+)
 
 Vector = Annotated[list[float], MinLen(1)]
 Matrix = Annotated[list[Vector], MinLen(1)]
 Covariance = float | Vector | Matrix
-Count = Annotated[int, Ge(1)]
-Seed = Annotated[int, Ge(0)]
+Tokens = Annotated[int, Ge(1), Le(LARGEST_TOKENS)]
+Heads = Annotated[int, Ge(1), Le(LARGEST_HEADS)]
+Batch = Annotated[int, Ge(1), Le(LARGEST_BATCH)]
+Dimension = Annotated[int, Ge(1), Le(LARGEST_DIMENSION)]
+Runs = Annotated[int, Ge(1), Le(LARGEST_RUNS)]
+Count = Annotated[int, Ge(1), Le(LARGEST_COUNT)]
+Seed = Annotated[int, Ge(0), Le(LARGEST_SEED)]
 Positive = Annotated[float, Gt(0)]
 Nonnegative = Annotated[float, Ge(0)]
 
@@ -52,8 +67,8 @@ class Section(BaseModel):
 class ModelSection(Section):
     """Task and student architecture."""
 
-    tokens: Count = Field(description="L, tokens in a sequence")
-    heads: Count = Field(description="H, attention heads")
+    tokens: Tokens = Field(description="L, tokens in a sequence")
+    heads: Heads = Field(description="H, attention heads")
     activation: str = Field(
         "bayes_softmax",
         description="attention activation: `softmax`, `softmax1`, `bayes_softmax`, `linear`, "
@@ -115,7 +130,7 @@ class TrainingSection(Section):
         description="η_b of learned offsets; in gradient flow the ratio η_b/η "
         "(only with `model.offset: learned`)",
     )
-    batch_size: Count = Field(1, description="B, fresh sequences per step")
+    batch_size: Batch = Field(1, description="B, fresh sequences per step")
     weight_decay: Nonnegative = Field(0.0, description="λ; each step also does k ← k − η λ k/d")
     time: Positive | None = Field(
         None, description="duration in steps/d; required unless `output.times` is given"
@@ -168,7 +183,9 @@ class IntegratorSection(Section):
 class OutputSection(Section):
     """When the state is recorded; t = 0 is one of the `count` times."""
 
-    count: Annotated[int, Ge(2)] = Field(200, description="number of recorded times")
+    count: Annotated[int, Ge(2), Le(LARGEST_COUNT)] = Field(
+        200, description="number of recorded times"
+    )
     spacing: Literal["log", "linear"] = Field("log", description="how they are spaced")
     times: Vector | None = Field(
         None, description="the recorded times themselves, instead of `count` and `spacing`"
@@ -178,8 +195,8 @@ class OutputSection(Section):
 class SimulationSection(Section):
     """The ensemble of finite-dimensional SGD runs."""
 
-    dimension: Count = Field(10_000, description="d, larger than F + 1 + H")
-    runs: Count = Field(8, description="independent runs")
+    dimension: Dimension = Field(10_000, description="d, larger than F + 1 + H")
+    runs: Runs = Field(8, description="independent runs")
     method: Literal["overlaps", "weights"] = Field(
         "overlaps",
         description="`overlaps` simulates the overlaps alone, exact in law at a cost independent "
@@ -227,7 +244,7 @@ class PhaseDiagramSection(Section):
     measures: Annotated[list[Measure], MinLen(1)] = Field(
         ["final_risk"], description="what is measured at each point"
     )
-    seeds: Count = Field(
+    seeds: Runs = Field(
         1, description="initial states at each point, with seeds `initial.seed`, + 1, ..."
     )
     refine: RefineSection | None = Field(

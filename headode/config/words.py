@@ -5,13 +5,13 @@ from __future__ import annotations
 import types
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from annotated_types import Ge, Gt, Lt
+from annotated_types import Ge, Gt, Le, Lt
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from headode.errors import one_of
 
-SYMBOLS = ((Ge, "ge", "≥"), (Gt, "gt", ">"), (Lt, "lt", "<"))
+SYMBOLS = ((Ge, "ge", "≥"), (Gt, "gt", ">"), (Le, "le", "≤"), (Lt, "lt", "<"))
 
 
 def field_annotation(field: FieldInfo) -> Any:
@@ -101,8 +101,12 @@ def keys_of(annotation: Any) -> tuple[str, ...]:
 
 def _limits(bounds: list[Any]) -> str:
     return " and ".join(
-        f"{symbol} {getattr(bound, attribute):g}"
+        f"{symbol} {_shown(getattr(bound, attribute))}"
         for kind, attribute, symbol in SYMBOLS
         for bound in bounds
         if isinstance(bound, kind)
     )
+
+
+def _shown(bound: float) -> str:
+    return str(bound) if isinstance(bound, int) else f"{bound:g}"

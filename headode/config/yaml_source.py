@@ -7,6 +7,7 @@ YAML 1.2 are turned into values: no tag can ask for a Python object, and no text
 from __future__ import annotations
 
 import os
+import re
 import warnings
 from pathlib import Path
 from typing import Any
@@ -68,6 +69,15 @@ def read_yaml(path: str | os.PathLike[str]) -> tuple[Document, list[Fault]]:
     return Document(data, Origin(name, reader.lines)), reader.faults + faults
 
 
+# Byte-order marks; those of UTF-32 begin like those of UTF-16.
+MARKS = (
+    (b"\xff\xfe\0\0", "utf-32"),
+    (b"\0\0\xfe\xff", "utf-32"),
+    (b"\xff\xfe", "utf-16"),
+    (b"\xfe\xff", "utf-16"),
+)
+
+
 def _read_text(name: str) -> str:
     try:
         content = Path(name).read_bytes()
@@ -75,7 +85,14 @@ def _read_text(name: str) -> str:
         reason = getattr(error, "strerror", None) or str(error)
         raise ConfigError([f"{name}: cannot be read: {reason}"]) from None
     try:
-        return content.decode("utf-8-sig")
+        marked = (known for mark, known in MARKS if content.startswith(mark))
+        encoding = next(marked, "utf-8-sig")
+        text = content.decode(encoding)
+        version = re.search(r"^%YAML\s+(\S+)", text, re.MULTILINE)
+        if version and version[1] != "1.2":
+            line = _line_at(text, version.start())
+            raise _fatal(name, line, f"must be YAML 1.2, where 010 is ten, but is {version[0]}")
+        return text
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         byte = content[error.start]

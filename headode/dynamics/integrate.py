@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import time as clock
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from headode._checks import Array, check_number, check_option
+from headode._checks import Array, check_number, check_option, check_seed, plain_data
+from headode._floats import own_errstate
 from headode.dynamics.packing import Packing
 from headode.dynamics.recorder import Recorder
-from headode.dynamics.right_hand_side import RightHandSide
+from headode.dynamics.right_hand_side import DIVERGED, LARGEST_OVERLAP, RightHandSide
 from headode.errors import Interrupted, NumericalFailure
 from headode.expectation.bayes_risk import bayes_floor
 from headode.expectation.select import expectation
@@ -29,10 +30,11 @@ INTEGRATORS = ("auto", "RK45", "DOP853", "LSODA", "BDF", "Radau")
 # The fewest right-hand sides on the packaged examples: see benchmarks/integrators.py.
 DEFAULT_INTEGRATOR = "LSODA"
 
-# Beyond this the overlaps have diverged, and squares of them soon overflow.
-LARGEST_OVERLAP = 1e8
+# LSODA multiplies times, and never returns from a span whose square is no number.
+SHORTEST_SPAN = 1e-100
 
 
+@own_errstate
 def integrate(
     model: Model,
     state: OrderParameters,
@@ -93,9 +95,11 @@ def integrate(
         learning_rate, value_learning_rate, offset_learning_rate, batch_size, weight_decay
     )
     grid = asked_times(time, times, count, spacing)
-    check_option("integrator", integrator, INTEGRATORS)
-    check_number("rtol", rtol, 0.0, exclusive=True)
-    check_number("atol", atol, 0.0, exclusive=True)
+    integrator = check_option("integrator", integrator, INTEGRATORS)
+    rtol = check_number("rtol", rtol, 0.0, exclusive=True)
+    atol = check_number("atol", atol, 0.0, exclusive=True)
+    tolerance = check_number("tolerance", tolerance, 0.0, exclusive=True)
+    seed = check_seed("seed", seed)
     evaluate = expectation(
         model,
         noise=not training.is_gradient_flow,
@@ -112,9 +116,10 @@ def integrate(
             **model.to_dict(),
             "training": {**training.to_dict(), "time": float(grid[-1])},
             "initial": state.to_dict(),
-            "expectation": {"method": method, "tolerance": tolerance, "seed": seed},
+            "expectation": {"method": str(method), "tolerance": tolerance, "seed": seed},
             "integrator": {"rtol": rtol, "atol": atol, "method": integrator},
         }
+    configuration = plain_data("configuration", configuration)
     chosen = DEFAULT_INTEGRATOR if integrator == "auto" else integrator
     run = _Run(rhs, recorder, configuration, chosen, tolerance, model)
     return run.to_the_end(packing.pack(state), float(grid[-1]), rtol, atol, progress)
@@ -146,14 +151,22 @@ class _Run:
         reached, vector = 0.0, start
         try:
             self._recorder.advance(0.0, lambda _: start)
-            solver = solver_class(self._rhs, 0.0, start, end, rtol=rtol, atol=atol)
+            # The solver's unit of time: 1, unless the span is hardly any.
+            unit = end if end < SHORTEST_SPAN else 1.0
+
+            def rates(time: float, vector: Array) -> Array:
+                return self._rhs(time, vector) * unit
+
+            solver = solver_class(rates, 0.0, start, end / unit, rtol=rtol, atol=atol)
             while solver.status == "running":
                 message = solver.step()
                 fault = _fault(solver, message)
                 if fault:
                     raise NumericalFailure(f"{fault} at time {reached:.6g} of {end:g}")
-                self._recorder.advance(solver.t, solver.dense_output())
-                reached, vector = float(solver.t), solver.y
+                curve = solver.dense_output()
+                now = end if solver.status == "finished" else unit * float(solver.t)
+                self._recorder.advance(now, _in_unit(curve, unit))
+                reached, vector = now, solver.y
                 if progress is not None and self._rhs.last is not None:
                     progress(Progress(reached, end, self._rhs.last.risk))
         except KeyboardInterrupt:
@@ -161,7 +174,10 @@ class _Run:
             raise Interrupted(f"interrupted at time {reached:.6g} of {end:g}", partial) from None
         except NumericalFailure as failure:
             partial = self._dataset("failed", reached, vector)
-            raise NumericalFailure(str(failure), partial) from None
+            text = str(failure)
+            if text == DIVERGED:
+                text = f"{text} at time {reached:.6g} of {end:g}"
+            raise NumericalFailure(text, partial) from None
         return self._dataset("success", reached, vector)
 
     def _dataset(self, status: str, reached: float, vector: Array) -> xr.Dataset:
@@ -182,6 +198,11 @@ class _Run:
         )
 
 
+def _in_unit(curve: Callable[[float], Array], unit: float) -> Callable[[float], Array]:
+    """A function of the time, from one of the time in another unit."""
+    return lambda time: curve(time / unit)
+
+
 def _fault(solver: Any, message: str | None) -> str | None:
     """What is wrong after a step, and what to try; None if nothing is."""
     if solver.status == "failed":
@@ -189,5 +210,5 @@ def _fault(solver: Any, message: str | None) -> str | None:
         return f"the integrator failed ({message}; {advice})"
     largest = float(np.abs(solver.y).max())
     if not largest < LARGEST_OVERLAP:
-        return "the order parameters diverged (try a smaller learning rate)"
+        return DIVERGED
     return None

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from headode._checks import Array
 from headode.dynamics.packing import Packing
+from headode.errors import NumericalFailure
 from headode.expectation.select import Expectation
 from headode.expectation.terms import ExpectedUpdate
 from headode.order_parameters import OrderParameters
 from headode.training import Training
+
+# Beyond this the overlaps have diverged, and squares of them soon overflow.
+LARGEST_OVERLAP = 1e8
+DIVERGED = "the order parameters diverged (try a smaller learning rate)"
 
 
 class RightHandSide:
@@ -36,11 +43,18 @@ class RightHandSide:
 
     def __call__(self, _time: float, vector: Array) -> Array:
         """The derivative of the packed vector; the equations do not depend on time."""
+        # Told here and not only after a step: far out, a single evaluation may take seconds.
+        if not np.abs(vector).max() < LARGEST_OVERLAP:
+            raise NumericalFailure(DIVERGED)
         state = self._packing.unpack(vector)
         terms = self._expectation(state)
         self.evaluations += 1
         self.last = terms
-        return self.derivative(state, terms)
+        rates = self.derivative(state, terms)
+        # Solvers go on for ever with rates that are no numbers.
+        if not np.isfinite(rates).all():
+            raise NumericalFailure(DIVERGED)
+        return rates
 
     def derivative(self, state: OrderParameters, terms: ExpectedUpdate) -> Array:
         """The packed time derivative at a state, from its expected updates."""
@@ -54,8 +68,8 @@ class RightHandSide:
         dm_v = value_rate * (terms.marked_attention - state.m_v * squared)
         dr_v = -2 * value_rate * squared * (state.q_v - state.m_v**2)
         if not training.is_gradient_flow and terms.N is not None:
-            dR += rate**2 / training.batch_size * terms.N
+            dR += rate * rate / training.batch_size * terms.N
         if not training.is_gradient_flow and terms.value_noise is not None:
-            dr_v += value_rate**2 / training.batch_size * terms.value_noise
+            dr_v += value_rate * value_rate / training.batch_size * terms.value_noise
         offset = -training.offset_learning_rate * terms.offset_gradient
         return self._packing.pack_rates(dM, dR, (dm_v, dr_v), offset)

@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from headode._checks import Array, check_integer, check_number
+from headode._checks import Array, check_number, check_seed
+from headode._floats import own_errstate
 from headode.errors import ToleranceWarning
 from headode.expectation.bayes_optimal import bayes_student, log_weight
 from headode.expectation.bayes_race import bayes_risk_by_race
@@ -49,6 +50,7 @@ WHOLE = Budget(1 << 26, 1 << 32, math.inf)
 FLOOR = Budget(1 << 22, 1 << 25, 1e-2)
 
 
+@own_errstate
 def bayes_risk(model: Model, *, tolerance: float = FLOOR_TOLERANCE, seed: int = 0) -> float:
     """The smallest population risk of any attention, ``½(1 + Δ² − E Σ_l A_l²)``.
 
@@ -70,6 +72,7 @@ def bayes_risk(model: Model, *, tolerance: float = FLOOR_TOLERANCE, seed: int = 
     return risk
 
 
+@own_errstate
 def bayes_floor(model: Model, *, tolerance: float = FLOOR_TOLERANCE) -> tuple[float, float] | None:
     """The Bayes risk to be stored with another result, and its error.
 
@@ -80,6 +83,7 @@ def bayes_floor(model: Model, *, tolerance: float = FLOOR_TOLERANCE) -> tuple[fl
     return (risk, error) if error <= FLOOR.error else None
 
 
+@own_errstate
 def bayes_risk_and_error(
     model: Model, *, tolerance: float = FLOOR_TOLERANCE, seed: int = 0
 ) -> tuple[float, float]:
@@ -92,7 +96,7 @@ def bayes_risk_and_error(
     on the staged example that estimator's error is a quarter of the other one's.
     """
     tolerance = check_number("tolerance", tolerance, 0.0, exclusive=True)
-    return _risk_and_error(model, tolerance, check_integer("seed", seed, 0), WHOLE)
+    return _risk_and_error(model, tolerance, check_seed("seed", seed), WHOLE)
 
 
 def _risk_and_error(

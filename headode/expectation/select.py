@@ -7,7 +7,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-from headode._checks import check_integer, check_number, check_option
+from headode._checks import check_number, check_option, check_seed
+from headode._floats import own_errstate
 from headode.errors import ArgumentError, ToleranceWarning
 from headode.expectation import closed_form_erf, closed_form_linear
 from headode.expectation.factorized import Factorized
@@ -58,7 +59,7 @@ def expectation(
     """
     chosen = choose_method(model, method)
     tolerance = check_number("tolerance", tolerance, 0.0, exclusive=True)
-    seed = check_integer("seed", seed, 0)
+    seed = check_seed("seed", seed)
     evaluate = _evaluator(model, chosen, method, noise, tolerance, seed, smooth)
     return _Warned(evaluate, tolerance if warn_above is None else warn_above)
 
@@ -219,6 +220,7 @@ class _Fallback:
             self._current = self._sampled()
 
 
+@own_errstate
 def expected_update(
     model: Model,
     state: OrderParameters,

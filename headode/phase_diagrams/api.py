@@ -8,7 +8,9 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
-from headode._checks import check_integer
+from headode._checks import check_integer, plain_data
+from headode._floats import own_errstate
+from headode._limits import LARGEST_RUNS
 from headode.activation import BUILTIN as BUILTIN_ACTIVATIONS
 from headode.activation import Activation, activation_names, get_activation
 from headode.errors import ArgumentError
@@ -124,6 +126,7 @@ def phase_diagram(
     return dataset
 
 
+@own_errstate
 def make_plan(
     configuration: Any,
     *,
@@ -141,6 +144,7 @@ def make_plan(
     asked |= {name: value for name, value in given.items() if value is not None}
     if "axes" not in asked:
         raise ArgumentError("axes", "be given", None)
+    sections = plain_data("configuration", sections)
     functions = dict(derived or {})
     made_axes = make_axes(asked["axes"], free=bool(functions))
     made_measures = make_measures(asked.get("measures", ["final_risk"]))
@@ -149,7 +153,7 @@ def make_plan(
         made_axes,
         made_measures,
         functions,
-        check_integer("seeds", asked.get("seeds", 1), 1),
+        check_integer("seeds", asked.get("seeds", 1), 1, LARGEST_RUNS),
         make_refinement(asked.get("refine"), made_axes, made_measures),
         _registered(sections, made_axes, functions),
     )
@@ -197,6 +201,7 @@ def _written(model: Model) -> dict[str, Any]:
     return sections
 
 
+@own_errstate
 def run_plan(
     plan: Plan,
     *,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from headode._checks import check_integer, check_number, check_option
+from headode._limits import LARGEST_COUNT, LARGEST_INTEGER
 from headode.errors import ArgumentError, one_of
 from headode.experiment import INTEGER_KEYS, SECTIONS
 from headode.trajectory import SPACINGS
@@ -78,10 +80,10 @@ def axis_values(key: str, given: Any) -> tuple[Value, ...]:
     """The values of one axis; those of integer keys are integers, rounded in a range."""
     name = f"axes.{key}"
     if isinstance(given, Mapping):
-        numbers = _range_values(name, given)
+        grid = _range_values(name, given)
         if key in INTEGER_KEYS:
-            return tuple(dict.fromkeys(round(number) for number in numbers))
-        return tuple(numbers)
+            return tuple(dict.fromkeys(round(number) for number in grid))
+        return tuple(grid)
     if hasattr(given, "tolist"):
         given = given.tolist()
     if isinstance(given, str) or not isinstance(given, Sequence) or not len(given):
@@ -99,7 +101,7 @@ def _range_values(name: str, given: Mapping[str, Any]) -> list[float]:
     for key in ("start", "stop", "count"):
         if key not in given:
             raise ArgumentError(f"{name}.{key}", "be given", None)
-    count = check_integer(f"{name}.count", given["count"], 1)
+    count = check_integer(f"{name}.count", given["count"], 1, LARGEST_COUNT)
     spacing = check_option(f"{name}.spacing", given.get("spacing", "linear"), SPACINGS)
     start, stop = (check_number(f"{name}.{end}", given[end]) for end in ("start", "stop"))
     for end, number in (("start", start), ("stop", stop)):
@@ -113,13 +115,11 @@ def _range_values(name: str, given: Mapping[str, Any]) -> list[float]:
 
 
 def _plain(name: str, key: str, value: Any) -> Value:
-    if hasattr(value, "item"):
-        value = value.item()
     if isinstance(value, str):
-        return value
+        return str(value)
     number = check_number(name, value)
-    if isinstance(value, int):
-        return value
+    if isinstance(value, numbers.Integral):
+        return check_integer(name, value, -LARGEST_INTEGER)
     if key in INTEGER_KEYS:
         if not number.is_integer():
             raise ArgumentError(name, "have integers only", value)

@@ -11,10 +11,12 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor, Executor, Future
 from contextlib import contextmanager
 from functools import partial
+from multiprocessing import current_process
 from time import monotonic
 from typing import Any, Protocol
 
 from headode._checks import check_integer
+from headode._limits import LARGEST_WORKERS
 from headode.errors import ArgumentError
 from headode.phase_diagrams.task import ONE_THREAD, start_worker
 
@@ -177,7 +179,8 @@ def running_engine(workers: int | None, scheduler: Any, *, apart: bool = False) 
     """An engine for the length of a block.
 
     Args:
-        workers: local processes; None: one for each processor. A single one is this process.
+        workers: local processes; None: one for each processor. A single one is this process,
+            and so are all in a daemonic process.
         scheduler: instead of those, the address of a Dask scheduler, or a client of one.
         apart: start a process even for a single worker.
     """
@@ -187,8 +190,14 @@ def running_engine(workers: int | None, scheduler: Any, *, apart: bool = False) 
     if scheduler is not None:
         engine = _dask(scheduler)
     else:
-        count = processors() if workers is None else check_integer("workers", workers, 1)
-        engine = ThisProcess() if count == 1 and not apart else LocalProcesses(count)
+        count = (
+            processors()
+            if workers is None
+            else check_integer("workers", workers, 1, LARGEST_WORKERS)
+        )
+        # Daemonic processes, such as those of multiprocessing.Pool, may not start others.
+        alone = (count == 1 and not apart) or current_process().daemon
+        engine = ThisProcess() if alone else LocalProcesses(count)
     try:
         yield engine
     finally:

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headode._checks import check_integer, check_number, check_option
+from headode._limits import LARGEST_COUNT
 from headode.errors import ArgumentError
 from headode.phase_diagrams.axes import Axis
 from headode.phase_diagrams.measures import Measure
@@ -99,7 +100,8 @@ def make_refinement(
         threshold = check_number("refine.threshold", threshold)
     shortest = min(len(axis.values) for axis in axes) - 1
     default = 2 ** max(0, int(np.log2(max(1, shortest / COARSE_CELLS))))
-    return Refinement(name, threshold, check_integer("refine.cell", given.get("cell", default), 1))
+    cell = check_integer("refine.cell", given.get("cell", default), 1, LARGEST_COUNT)
+    return Refinement(name, threshold, cell)
 
 
 def refine(diagram: Diagram, compute: Callable[[Iterable[int]], None]) -> None:

@@ -201,7 +201,11 @@ def check_identity(path: Path, plan: Plan) -> None:
     """Refuse a store that another sweep has made."""
     if not is_diagram(path):
         raise ArgumentError("store", "be a phase diagram", str(path))
-    kept = json.loads(_kept_attributes(path)["identity"])
+    try:
+        kept = json.loads(_kept_attributes(path)["identity"])
+    except (KeyError, TypeError, ValueError) as error:
+        requirement = f"have an `identity` that can be read ({error})"
+        raise ArgumentError("store", requirement, str(path)) from error
     shown = shown_differences(kept, plan.identity())
     if shown:
         raise ArgumentError("store", f"belong to the same sweep ({shown})", str(path))
@@ -218,8 +222,15 @@ def load_diagram(path: str | os.PathLike[str]) -> xr.Dataset:
     source = Path(path)
     if not is_diagram(source):
         raise ArgumentError("file", "be a phase diagram (a Zarr group)", str(source))
-    with xr.open_zarr(source, chunks=None) as dataset:
-        loaded: xr.Dataset = dataset.load()
+    try:
+        with xr.open_zarr(source, chunks=None) as dataset:
+            loaded: xr.Dataset = dataset.load()
+    except MemoryError:
+        raise
+    except Exception as error:  # damaged stores make the libraries below fail in any way
+        text = " ".join(str(error).split())
+        requirement = f"be a whole phase diagram ({text})"
+        raise ArgumentError("file", requirement, str(source)) from error
     return loaded
 
 

@@ -12,6 +12,7 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from headode._differences import shown_differences
+from headode._floats import own_errstate
 from headode._forks import in_forked_child
 from headode.activation import register_activation
 from headode.errors import HeadodeError
@@ -54,6 +55,7 @@ class TaskResult(NamedTuple):
     memory: int
 
 
+@own_errstate
 def compute_points(plan: Plan, points: Sequence[int]) -> TaskResult:
     """The outcomes of points, by flat index.
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from headode import plotting as figures
+from headode._floats import own_errstate
 from headode._output_paths import check_output
 from headode.errors import ArgumentError, one_of
 from headode.phase_diagrams.store import is_diagram, load_diagram
@@ -29,6 +30,7 @@ FIGURES = {
 }
 
 
+@own_errstate
 def plot(
     result: xr.Dataset | str | os.PathLike[str],
     output: str | os.PathLike[str] | None = None,
@@ -53,13 +55,24 @@ def plot(
     if output is not None:
         check_output(check_figure_path(output), force=force)
     if isinstance(result, str | os.PathLike):
-        path = Path(result)
-        figure = _draw_folder(path) if path.is_dir() else _draw(load_dataset(path))
+        figure = _draw_file(Path(result))
     else:
         figure = _draw(result)
     if output is not None:
         save_figure(figure, output, force=force)
     return figure
+
+
+def _draw_file(path: Path) -> Figure:
+    """Draw what a file or folder holds; one that lacks what its kind has is not headode's fault."""
+    try:
+        return _draw_folder(path) if path.is_dir() else _draw(load_dataset(path))
+    except ArgumentError:
+        raise
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        text = " ".join(str(error).split())
+        requirement = f"be a whole result of headode ({type(error).__name__}: {text})"
+        raise ArgumentError("file", requirement, str(path)) from error
 
 
 def _draw(dataset: xr.Dataset) -> Figure:

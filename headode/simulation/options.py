@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from headode._checks import check_integer, check_option
+from headode._checks import check_integer, check_option, check_seed
+from headode._limits import LARGEST_DIMENSION, LARGEST_RUNS, LARGEST_STEPS
+from headode.errors import ArgumentError
 
 METHODS = ("overlaps", "weights")
 
@@ -31,9 +33,11 @@ class SimulationOptions:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name, minimum in (("dimension", 1), ("runs", 1), ("seed", 0)):
-            object.__setattr__(self, name, check_integer(name, getattr(self, name), minimum))
-        check_option("method", self.method, METHODS)
+        set_ = object.__setattr__
+        set_(self, "dimension", check_integer("dimension", self.dimension, 1, LARGEST_DIMENSION))
+        set_(self, "runs", check_integer("runs", self.runs, 1, LARGEST_RUNS))
+        set_(self, "seed", check_seed("seed", self.seed))
+        set_(self, "method", check_option("method", self.method, METHODS))
 
     def to_dict(self) -> dict[str, Any]:
         """As plain data, in the layout of a configuration file's ``simulation`` section."""
@@ -43,3 +47,14 @@ class SimulationOptions:
             "method": self.method,
             "seed": self.seed,
         }
+
+
+def check_steps(time: float, dimension: int, argument: str = "time") -> None:
+    """Refuse a last time that takes more steps than a simulation can count.
+
+    Raises:
+        ArgumentError: naming the argument that gave the time.
+    """
+    if time * dimension > LARGEST_STEPS:
+        requirement = f"take at most {LARGEST_STEPS:.0e} steps of 1/d with d = {dimension}"
+        raise ArgumentError(argument, requirement, float(time))

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from headode._checks import Array, check_integer
+from headode._checks import Array, check_integer, plain_data
+from headode._floats import own_errstate
+from headode._limits import LARGEST_WORKERS
 from headode._version import __version__
 from headode.errors import ArgumentError, Interrupted, NumericalFailure
 from headode.model import Model
@@ -19,7 +21,7 @@ from headode.order_parameters import OrderParameters
 from headode.progress import ProgressCallback
 from headode.simulation.checkpoint import Checkpoint
 from headode.simulation.ensemble import Ensemble, Run, RunRecords, run_ensemble
-from headode.simulation.options import SimulationOptions
+from headode.simulation.options import SimulationOptions, check_steps
 from headode.simulation.overlaps import OverlapsRun
 from headode.simulation.risk import estimate_risk
 from headode.simulation.vectors import Overlaps, check_dimension
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 
+@own_errstate
 def simulate(
     model: Model,
     state: OrderParameters,
@@ -99,12 +102,16 @@ def simulate(
     training = Training(
         learning_rate, value_learning_rate, offset_learning_rate, batch_size, weight_decay
     )
-    if training.is_gradient_flow:
+    if training.learning_rate is None:
         requirement = "be a number > 0 (only the ODE has the limit of gradient flow)"
         raise ArgumentError("learning_rate", requirement, learning_rate)
     options = SimulationOptions(dimension, runs, method, seed)
     check_dimension(options.dimension, model.heads, model.features)
-    threads = (os.cpu_count() or 1) if workers is None else check_integer("workers", workers, 1)
+    threads = (
+        (os.cpu_count() or 1)
+        if workers is None
+        else check_integer("workers", workers, 1, LARGEST_WORKERS)
+    )
     arguments = {
         **model.to_dict(),
         "training": {**training.to_dict(), "time": float(grid[-1])},
@@ -112,6 +119,10 @@ def simulate(
         "output": {"times": grid.tolist()},
         "simulation": options.to_dict(),
     }
+    kept_configuration = plain_data(
+        "configuration", arguments if configuration is None else configuration
+    )
+    check_steps(grid[-1], options.dimension, "time" if times is None else "times")
     store = None if checkpoint is None else Checkpoint(checkpoint, _identity(arguments, model))
     ensemble = _ensemble(model, state, training, options, grid, store)
     kept = [None if store is None else store.load(number) for number in range(options.runs)]
@@ -122,13 +133,13 @@ def simulate(
         run_ensemble(ensemble, records, todo, min(threads, options.runs), progress)
     except KeyboardInterrupt:
         interrupted = True
-    attributes = {"learning_rate": learning_rate, "wall_time": perf_counter() - started}
+    attributes = {"learning_rate": training.learning_rate, "wall_time": perf_counter() - started}
     data = _dataset(
         model,
         records,
         grid,
         ensemble.steps,
-        arguments if configuration is None else configuration,
+        kept_configuration,
         options.to_dict() | attributes,
     )
     if interrupted:

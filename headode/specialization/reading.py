@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from headode._floats import own_errstate
 from headode.model import Model
 from headode.signal import Signal
 from headode.specialization.assignment import (
@@ -33,6 +34,7 @@ Variables = dict[str, tuple[tuple[str, ...], Any, dict[str, str]]]
 Columns = dict[str, tuple[tuple[str, ...], Any, str]]
 
 
+@own_errstate
 def read_trajectory(run: xr.Dataset, model: Model | None = None) -> xr.Dataset:
     """What the heads have learned, when, and in which stages (theory: dynamics to expect).
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from headode._floats import own_errstate
 from headode.model import Model
 from headode.specialization.computed import ComputedRun, computed_runs, natural_scales, signal_of
 from headode.specialization.splits import find_splits, splits_of
@@ -26,6 +27,7 @@ LONG_NAMES = {
 }
 
 
+@own_errstate
 def specialization_times(run: xr.Dataset, model: Model | None = None) -> xr.Dataset:
     """When the heads part along each feature (theory: dynamics to expect).
 

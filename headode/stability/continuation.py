@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from headode._checks import Array, check_array, check_number, check_option
+from headode._checks import (
+    Array,
+    check_array,
+    check_integer,
+    check_number,
+    check_option,
+    check_seed,
+)
+from headode._floats import own_errstate
+from headode._limits import LARGEST_COUNT
 from headode._version import __version__
 from headode.errors import ArgumentError, Interrupted, NumericalFailure
 from headode.model import Model
@@ -50,6 +59,7 @@ class Point:
         return max(rates, default=(np.nan, np.nan))
 
 
+@own_errstate
 def continue_states(
     model_at: ModelAt,
     values: Any,
@@ -93,8 +103,11 @@ def continue_states(
     grid = check_array("values", values, (None,))
     if (np.diff(grid) <= 0).any():
         raise ArgumentError("values", "be increasing", values)
-    check_option("branch", branch, BRANCHES)
-    check_number("location_tolerance", location_tolerance, 0.0, exclusive=True)
+    branch = check_option("branch", branch, BRANCHES)
+    location_tolerance = check_number("location_tolerance", location_tolerance, 0.0, exclusive=True)
+    restarts = check_integer("restarts", restarts, 0, LARGEST_COUNT)
+    tolerance = check_number("tolerance", tolerance, 0.0, exclusive=True)
+    seed = check_seed("seed", seed)
     follow = _Branch(model_at, branch, restarts, tolerance, method, seed)
     points: list[Point] = []
     crossings: list[tuple[float, str]] = []

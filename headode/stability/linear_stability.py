@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from headode._checks import Array, check_number
+from headode._floats import own_errstate
 from headode._version import __version__
 from headode.model import Model
 from headode.order_parameters import OrderParameters
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 ALIKE = 1e-9
 
 
+@own_errstate
 def linear_stability(
     model: Model,
     state: OrderParameters,
@@ -69,7 +71,7 @@ def linear_stability(
     Raises:
         ArgumentError: for a state that does not fit the model, or an argument out of range.
     """
-    check_number("tolerance", tolerance, 0.0, exclusive=True)
+    tolerance = check_number("tolerance", tolerance, 0.0, exclusive=True)
     training = Training(
         learning_rate, value_learning_rate, offset_learning_rate, batch_size, weight_decay
     )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from headode._checks import Array, check_array, check_number
+from headode._floats import own_errstate
 from headode.errors import NumericalFailure
 from headode.model import Model
 from headode.order_parameters import OrderParameters
@@ -37,6 +38,7 @@ LONG_NAMES = {
 }
 
 
+@own_errstate
 def predict_specialization(
     model: Model,
     state: OrderParameters,
@@ -87,7 +89,7 @@ def predict_specialization(
         ArgumentError: for a state that does not fit the model, or an argument out of range.
         NumericalFailure: if the integrator fails.
     """
-    check_number("time", time, 0.0, exclusive=True)
+    time = check_number("time", time, 0.0, exclusive=True)
     model.check_state(state)
     scales = _scales(model, final_spread)
     rates: dict[str, Any] = {

@@ -7,6 +7,7 @@ import warnings
 import numpy as np
 
 from headode._checks import Array, check_number
+from headode._floats import own_errstate
 from headode.errors import NumericalFailure, ToleranceWarning
 from headode.model import Model
 from headode.order_parameters import OrderParameters
@@ -29,6 +30,7 @@ APART = 1e-9
 NEAR = 0.75
 
 
+@own_errstate
 def unspecialized_state(
     model: Model,
     *,
@@ -69,7 +71,7 @@ def unspecialized_state(
         ArgumentError: for an argument out of range.
         NumericalFailure: if the flow reaches no fixed point.
     """
-    check_number("tolerance", tolerance, 0.0, exclusive=True)
+    tolerance = check_number("tolerance", tolerance, 0.0, exclusive=True)
     training = Training(
         learning_rate, value_learning_rate, offset_learning_rate, batch_size, weight_decay
     )

@@ -9,7 +9,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from headode._checks import check_integer, check_number
+from headode._checks import check_integer, check_number, check_seed
+from headode._floats import own_errstate
+from headode._limits import LARGEST_COUNT
 from headode.errors import ArgumentError, Interrupted, NumericalFailure, ToleranceWarning
 from headode.expectation.bayes_risk import bayes_risk_and_error
 from headode.expectation.gaussian_rule import TooManyNodes
@@ -115,6 +117,7 @@ class OptimalRisk:
         }
 
 
+@own_errstate
 def optimal_risk(
     model: Model,
     *,
@@ -153,8 +156,8 @@ def optimal_risk(
         ToleranceWarning: if the lowest minimum is not within the tolerance.
     """
     given = [given_point(model, state) for state in starts]
-    restarts = check_integer("restarts", restarts, 0)
-    seed = check_integer("seed", seed, 0)
+    restarts = check_integer("restarts", restarts, 0, LARGEST_COUNT)
+    seed = check_seed("seed", seed)
     tolerance = check_number("tolerance", tolerance, 0.0, exclusive=True)
     if restarts + len(given) == 0:
         raise ArgumentError("restarts", "be ≥ 1 unless starts are given", restarts)

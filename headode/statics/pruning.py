@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from headode._checks import check_number
+from headode._checks import check_number, plain_data
+from headode._floats import own_errstate
 from headode._version import __version__
 from headode.errors import ArgumentError, Interrupted, ToleranceWarning
 from headode.expectation.assembly import population_risk
@@ -34,6 +35,7 @@ COMPARING, MOST_COMPARED = 1e-3, 4
 Heads = tuple[int, ...]
 
 
+@own_errstate
 def prune(
     model: Model,
     state: OrderParameters,
@@ -86,10 +88,12 @@ def prune(
         ToleranceWarning: if the tolerance was not reached.
     """
     model.check_state(state)
-    check_number("largest_loss", largest_loss, 0.0)
-    check_number("tolerance", tolerance, 0.0, exclusive=True)
+    largest_loss = check_number("largest_loss", largest_loss, 0.0)
+    tolerance = check_number("tolerance", tolerance, 0.0, exclusive=True)
     if refit_value and not model.learns_value:
         raise ArgumentError("refit_value", "be False for a model with a known value", refit_value)
+    if configuration is not None:
+        configuration = plain_data("configuration", configuration)
     renormalized = _renormalized(model, renormalize)
 
     def risks(tolerance: float) -> _Risks:

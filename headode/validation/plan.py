@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from headode._checks import Array, check_integer
+from headode._limits import LARGEST_COUNT
 from headode.errors import ArgumentError
 from headode.model import Model
 from headode.progress import Progress, ProgressCallback
-from headode.simulation.options import SimulationOptions
+from headode.simulation.options import SimulationOptions, check_steps
 from headode.simulation.vectors import smallest_dimension
 from headode.trajectory import asked_times
 from headode.validation.compare import FEWEST_STEPS
@@ -64,7 +65,8 @@ def plan_times(
     All are a whole number of steps of every ensemble.
     """
     asked = asked_times(time, times, count, spacing)
-    check_integer("comparisons", comparisons, 1)
+    check_steps(asked[-1], ensembles[0].dimension, "time" if times is None else "times")
+    comparisons = check_integer("comparisons", comparisons, 1, LARGEST_COUNT)
     unit = float(np.gcd.reduce([each.dimension for each in ensembles]))
     ticks = np.unique(np.rint(asked * unit))
     late = ticks[(ticks > 0) & (ticks / unit * ensembles[1].dimension >= FEWEST_STEPS)]

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import ArrayLike
 
-from headode._checks import check_option
+from headode._checks import check_option, plain_data
+from headode._floats import own_errstate
 from headode.dynamics.integrate import integrate
 from headode.errors import ArgumentError, Interrupted, NumericalFailure
 from headode.expectation.symmetry import Symmetry
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 LOOSER = 4.0
 
 
+@own_errstate
 def validate(
     model: Model,
     state: OrderParameters,
@@ -106,7 +108,9 @@ def validate(
         Interrupted: on Ctrl-C; likewise.
     """
     model.check_state(state)
-    check_option("simulation_method", simulation_method, METHODS)
+    if configuration is not None:
+        configuration = plain_data("configuration", configuration)
+    simulation_method = check_option("simulation_method", simulation_method, METHODS)
     asked = SimulationOptions(dimension, runs, simulation_method, seed)
     ensembles = plan_ensembles(asked, model)
     grid, compared = plan_times(time, times, count, spacing, comparisons, ensembles)

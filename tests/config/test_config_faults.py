@@ -22,12 +22,27 @@ M = "M: [[1, 0], [0, 1]]"
 # (section, its text, key at fault, what the message must say)
 ONE_FAULT = [
     # sizes and types
-    ("model", "{tokens: 0, heads: 2}", "model.tokens", ["an integer ≥ 1, but is 0"]),
-    ("model", "{tokens: 3, heads: 2.0}", "model.heads", ["an integer ≥ 1, but is 2.0"]),
-    ("model", "{tokens: 3, heads: true}", "model.heads", ["an integer ≥ 1, but is true"]),
-    ("model", "{tokens: 3, heads: four}", "model.heads", ["an integer ≥ 1, but is 'four'"]),
-    ("model", "{tokens: 3, heads: }", "model.heads", ["an integer ≥ 1, but is empty"]),
-    ("model", "{tokens: 3, heads: [2]}", "model.heads", ["an integer ≥ 1, but is [2]"]),
+    (
+        "model",
+        "{tokens: 0, heads: 2}",
+        "model.tokens",
+        ["an integer ≥ 1 and ≤ 1000000000, but is 0"],
+    ),
+    ("model", "{tokens: 3, heads: 2.0}", "model.heads", ["an integer ≥ 1 and ≤ 10000, but is 2.0"]),
+    (
+        "model",
+        "{tokens: 3, heads: true}",
+        "model.heads",
+        ["an integer ≥ 1 and ≤ 10000, but is true"],
+    ),
+    (
+        "model",
+        "{tokens: 3, heads: four}",
+        "model.heads",
+        ["an integer ≥ 1 and ≤ 10000, but is 'four'"],
+    ),
+    ("model", "{tokens: 3, heads: }", "model.heads", ["an integer ≥ 1 and ≤ 10000, but is empty"]),
+    ("model", "{tokens: 3, heads: [2]}", "model.heads", ["an integer ≥ 1 and ≤ 10000, but is [2]"]),
     ("model", "{tokens: 3}", "model.heads", ["is missing", "an integer ≥ 1"]),
     ("model", "3", "model", ["section with tokens, heads", "but is 3"]),
     ("model", "", "model", ["section with tokens, heads", "but is empty"]),
@@ -190,7 +205,12 @@ ONE_FAULT = [
         "training.learning_rate",
         ["gradient_flow, or a finite number > 0, but is 'gradientflow'"],
     ),
-    ("training", "{time: 1.0, batch_size: 0}", "training.batch_size", ["an integer ≥ 1, but is 0"]),
+    (
+        "training",
+        "{time: 1.0, batch_size: 0}",
+        "training.batch_size",
+        ["an integer ≥ 1 and ≤ 1000000000, but is 0"],
+    ),
     ("training", "{time: -5}", "training.time", ["a finite number > 0, but is -5"]),
     ("training", "{time: 1.0, weight_decay: -1}", "training.weight_decay", ["≥ 0, but is -1"]),
     # the initial state
@@ -225,7 +245,12 @@ ONE_FAULT = [
         ["left out unless model.offset is learned, but is [1.0, 1.0]"],
     ),
     ("initial", "{scale: -0.01}", "initial.scale", ["a finite number ≥ 0, but is -0.01"]),
-    ("initial", "{seed: -1}", "initial.seed", ["an integer ≥ 0, but is -1"]),
+    (
+        "initial",
+        "{seed: -1}",
+        "initial.seed",
+        ["an integer ≥ 0 and ≤ 9223372036854775807, but is -1"],
+    ),
     # numerics
     ("expectation", "{tolerance: -1.0e-6}", "expectation.tolerance", ["> 0, but is -1e-06"]),
     (
@@ -237,7 +262,7 @@ ONE_FAULT = [
     ("integrator", "{rtol: 0}", "integrator.rtol", ["≥ 1e-13 and < 1, but is 0"]),
     ("integrator", "{rtol: 1e-6, rtol: 1e-7}", "integrator.rtol", ["given twice", "on line 4"]),
     ("integrator", "{method: rk45}", "integrator.method", ["auto, RK45, DOP853", "'rk45'"]),
-    ("output", "{count: 1}", "output.count", ["an integer ≥ 2, but is 1"]),
+    ("output", "{count: 1}", "output.count", ["an integer ≥ 2 and ≤ 10000000, but is 1"]),
     ("output", "{spacing: logarithmic}", "output.spacing", ["log, linear", "'logarithmic'"]),
     ("output", "{times: [0, 2, 1, 10]}", "output.times", ["strictly increasing", "[0, 2, 1, 10]"]),
     ("output", "{times: [0, 10], count: 5}", "output.count", ["left out when output.times", "5"]),
@@ -246,7 +271,7 @@ ONE_FAULT = [
     ("simulation", "{dimension: 5}", "simulation.dimension", ["larger than", "= 5, but is 5"]),
     ("simulation", "{method: weight}", "simulation.method", ["overlaps, weights", "'weight'"]),
     ("simulation", "{method: overlap}", "simulation.method", ["did you mean overlaps?"]),
-    ("simulation", "{runs: 0}", "simulation.runs", ["an integer ≥ 1, but is 0"]),
+    ("simulation", "{runs: 0}", "simulation.runs", ["an integer ≥ 1 and ≤ 1000000, but is 0"]),
     # the phase diagram
     ("phase_diagram", "{measures: [final_risk]}", "phase_diagram.axes", ["is missing"]),
     ("phase_diagram", "{axes: {}}", "phase_diagram.axes", ["but is {}"]),
@@ -296,7 +321,7 @@ ONE_FAULT = [
         "phase_diagram",
         "{axes: {model.heads: [1, 2, 0]}}",
         "phase_diagram.axes.model.heads.2",
-        ["cannot be 0: model.heads must be an integer ≥ 1, but is 0"],
+        ["cannot be 0: model.heads must be an integer ≥ 1 and ≤ 10000, but is 0"],
     ),
     (
         "phase_diagram",
@@ -534,7 +559,7 @@ def test_a_mapping_gets_the_same_messages_without_file_and_line(tmp_path: Path) 
     with pytest.raises(ConfigError) as caught:
         config_from_dict(mapping)
     assert set(caught.value.faults) == {
-        "model.tokens: must be an integer ≥ 1, but is 0",
+        "model.tokens: must be an integer ≥ 1 and ≤ 1000000000, but is 0",
         "signal.amplitude: must have the 1 entries of mean, but is [0.0, 1.8]",
         "training.5: is not a valid key: keys are plain text",
     }

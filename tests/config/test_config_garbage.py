@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -136,3 +137,20 @@ def test_garbage_files(text: str) -> None:
             check_faults(error)
         else:
             raise AssertionError("random text is no configuration")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32"])
+def test_encodings_with_a_mark_are_read(encoding, tmp_path):
+    path = tmp_path / "config.yaml"
+    text = "model: {tokens: 010, heads: 2}\nsignal: {kind: one_hot, amplitude: [1]}\n"
+    text += "training: {time: 1}\n"
+    path.write_bytes(text.encode(encoding))
+    # YAML 1.2: no octal numbers.
+    assert load_config(path).model.tokens == 10
+
+
+def test_another_version_of_yaml_is_refused(tmp_path):
+    path = tmp_path / "config.yaml"
+    path.write_text("%YAML 1.1\n---\nmodel: {tokens: 010, heads: 2}\n")
+    with pytest.raises(ConfigError, match=r"config\.yaml:1: must be YAML 1\.2.*%YAML 1\.1"):
+        load_config(path)

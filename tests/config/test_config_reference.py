@@ -36,7 +36,7 @@ def test_every_key_has_a_description_and_a_row(key: str) -> None:
 
 def test_rows_have_type_options_and_default() -> None:
     lines = configuration_reference().splitlines()
-    assert "| `model.heads` | integer | ≥ 1 | required | H, attention heads |" in lines
+    assert "| `model.heads` | integer | ≥ 1 and ≤ 10000 | required | H, attention heads |" in lines
     assert "| `output.spacing` | name | `log`, `linear` | `log` | how they are spaced |" in lines
     assert any(line.startswith("| `initial.M` | matrix |") for line in lines)
     assert any(
@@ -49,7 +49,7 @@ def test_words_for_annotations() -> None:
     def words(key: str) -> str:
         return allowed(field_annotation(FIELDS[key]))
 
-    assert words("model.heads") == "an integer ≥ 1"
+    assert words("model.heads") == "an integer ≥ 1 and ≤ 10000"
     assert words("training.learning_rate") == "gradient_flow, or a finite number > 0"
     assert words("signal.points") == "a nonempty list of rows of finite numbers"
     assert words("integrator.rtol") == "a finite number ≥ 1e-13 and < 1"

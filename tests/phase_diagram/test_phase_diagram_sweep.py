@@ -260,3 +260,14 @@ def test_engines_that_are_refused() -> None:
         run_plan(plan, scheduler=7)
     with pytest.raises(ArgumentError, match="`store` must be given"):
         run_plan(plan, resume=True)
+
+
+def test_a_daemonic_process_computes_a_sweep_by_itself(monkeypatch):
+    """It may not start processes, such as those of ``multiprocessing.Pool``."""
+    from types import SimpleNamespace
+
+    from headode.phase_diagrams import engine
+
+    monkeypatch.setattr(engine, "current_process", lambda: SimpleNamespace(daemon=True))
+    with engine.running_engine(2, None) as running:
+        assert isinstance(running, engine.ThisProcess)
