@@ -54,10 +54,7 @@ def plot(
     """
     if output is not None:
         check_output(check_figure_path(output), force=force)
-    if isinstance(result, str | os.PathLike):
-        figure = _draw_file(Path(result))
-    else:
-        figure = _draw(result)
+    figure = _draw_file(Path(result)) if isinstance(result, str | os.PathLike) else _draw(result)
     if output is not None:
         save_figure(figure, output, force=force)
     return figure
