@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from headode._checks import Array
 from headode.errors import ArgumentError, one_of
@@ -17,7 +17,10 @@ from headode.model import Model
 from headode.order_parameters import OrderParameters
 from headode.signal import Signal
 from headode.training import Training
-from headode.trajectory import check_times, output_times
+from headode.trajectory import VARIABLES, check_times, configuration_of, output_times
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 SECTIONS: dict[str, tuple[str, ...]] = {
     "model": ("tokens", "heads", "activation", "offset", "value", "label_noise", "prefactor"),
@@ -170,6 +173,31 @@ class Experiment:
     def simulation_arguments(self) -> dict[str, Any]:
         """What only the simulation needs."""
         return self.given("simulation")
+
+
+def check_result(dataset: xr.Dataset, kinds: tuple[str, ...], source: str) -> None:
+    """Refuse what was read from a file unless it is a trajectory of one of some kinds.
+
+    Raises:
+        ArgumentError: naming the file, and what it is or lacks.
+    """
+    kind = dataset.attrs.get("kind")
+    if kind not in kinds:
+        is_ = f"kind {kind}" if isinstance(kind, str) else "no result of headode"
+        raise ArgumentError("file", f"be of kind {' or '.join(kinds)} ({source} is {is_})", kind)
+    leading = ("run", "time") if kind == "simulation" else ("time",)
+    for name in ("M", "R"):
+        dims = {*leading, *VARIABLES[name][0]}
+        if name not in dataset or set(dataset[name].dims) != dims or not dataset[name].size:
+            wanted = ", ".join((*leading, *VARIABLES[name][0]))
+            raise ArgumentError("file", f"hold {name} with the dimensions {wanted}", source)
+    try:
+        sections = configuration_of(dataset)
+        Experiment({name: sections[name] for name in ("model", "signal")}).model()
+    except (KeyError, TypeError, ValueError) as error:
+        text = " ".join(str(error).split())
+        requirement = f"hold the configuration that it was made with ({text})"
+        raise ArgumentError("file", requirement, source) from error
 
 
 def _are(names: Mapping[str, Any]) -> str:

@@ -213,30 +213,3 @@ def load_dataset(path: str | os.PathLike[str]) -> xr.Dataset:
         text = " ".join(str(error).split())
         requirement = f"be a whole netCDF file in the HDF5 format ({text})"
         raise ArgumentError("file", requirement, str(source)) from error
-
-
-def check_result(dataset: xr.Dataset, kinds: tuple[str, ...], source: str) -> None:
-    """Refuse what was read from a file unless it is a trajectory of one of some kinds.
-
-    Raises:
-        ArgumentError: naming the file, and what it is or lacks.
-    """
-    from headode.experiment import Experiment
-
-    kind = dataset.attrs.get("kind")
-    if kind not in kinds:
-        is_ = f"kind {kind}" if isinstance(kind, str) else "no result of headode"
-        raise ArgumentError("file", f"be of kind {' or '.join(kinds)} ({source} is {is_})", kind)
-    leading = ("run", "time") if kind == "simulation" else ("time",)
-    for name in ("M", "R"):
-        dims = {*leading, *VARIABLES[name][0]}
-        if name not in dataset or set(dataset[name].dims) != dims or not dataset[name].size:
-            wanted = ", ".join((*leading, *VARIABLES[name][0]))
-            raise ArgumentError("file", f"hold {name} with the dimensions {wanted}", source)
-    try:
-        sections = configuration_of(dataset)
-        Experiment({name: sections[name] for name in ("model", "signal")}).model()
-    except (KeyError, TypeError, ValueError) as error:
-        text = " ".join(str(error).split())
-        requirement = f"hold the configuration that it was made with ({text})"
-        raise ArgumentError("file", requirement, source) from error

@@ -58,7 +58,8 @@ def prune(
         from headode.cli.figures import check_figure, draw
         from headode.cli.progress_bar import progress_bar
         from headode.cli.saving import check_file, save_result
-        from headode.trajectory import check_result, load_dataset, save_dataset
+        from headode.experiment import check_result
+        from headode.trajectory import load_dataset, save_dataset
 
         run = load_dataset(file)
         check_result(run, ("integration",), str(file))

@@ -28,6 +28,13 @@ SCALAR_TAGS = {PREFIX + name for name in ("null", "bool", "int", "float")}
 TEXT_TAGS = {PREFIX + name for name in ("str", "timestamp", "merge", "value")}
 # Python converts decimal integers of at most 4300 digits; nobody means even a hundred.
 LONGEST_NUMBER = 100
+# What a file begins with that is in another encoding than UTF-8.
+MARKS = (
+    (b"\xff\xfe\0\0", "utf-32"),
+    (b"\0\0\xfe\xff", "utf-32"),
+    (b"\xff\xfe", "utf-16"),
+    (b"\xfe\xff", "utf-16"),
+)
 
 
 def read_yaml(path: str | os.PathLike[str]) -> tuple[Document, list[Fault]]:
@@ -76,9 +83,7 @@ def _read_text(name: str) -> str:
         reason = getattr(error, "strerror", None) or str(error)
         raise ConfigError([f"{name}: cannot be read: {reason}"]) from None
     try:
-        marks = ((b"\xff\xfe\0\0", "utf-32"), (b"\0\0\xfe\xff", "utf-32"))
-        marks += ((b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
-        encoding = next((name for mark, name in marks if content.startswith(mark)), "utf-8-sig")
+        encoding = next((name for mark, name in MARKS if content.startswith(mark)), "utf-8-sig")
         text = content.decode(encoding)
         version = re.search(r"^%YAML\s+(\S+)", text, re.MULTILINE)
         if version and version[1] != "1.2":

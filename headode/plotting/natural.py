@@ -53,8 +53,7 @@ def plot(
     """
     if output is not None:
         check_writable(check_figure_path(output), force=force)
-    from_file = isinstance(result, str | os.PathLike)
-    figure = _draw_file(Path(result)) if from_file else _draw(result)
+    figure = _draw_file(Path(result)) if isinstance(result, str | os.PathLike) else _draw(result)
     if output is not None:
         save_figure(figure, output, force=force)
     return figure
