@@ -158,10 +158,18 @@ def test_a_model_is_swept_as_if_it_had_been_written() -> None:
 @pytest.mark.parametrize(
     ("axes", "changes", "said"),
     [
-        ({"model.heads": [1, 0]}, {}, "`heads` must be an integer ≥ 1 and ≤ 10000 .at model.heads = 0."),
+        (
+            {"model.heads": [1, 0]},
+            {},
+            "`heads` must be an integer ≥ 1 and ≤ 10000 .at model.heads = 0.",
+        ),
         ({"signal.amplitude.7": [1.0]}, {}, "entry of a list .there are 2"),
         ({"model.label_noise.0": [1.0]}, {}, "entry of a list"),
-        ({"signal.kind": ["sign_flips", "one_hot"]}, {}, "(signal.mean|signal).* must .*(kind|mean)"),
+        (
+            {"signal.kind": ["sign_flips", "one_hot"]},
+            {},
+            "(signal.mean|signal).* must .*(kind|mean)",
+        ),
         ({"model.heads": [1, 2]}, {"initial": {"M": [[1.0, 0.0]], "R": [[1.0]]}}, "heads = 2"),
         ({"initial.scale": [0.1]}, {"training": {"time": None}}, "training.time"),
         ({"initial.scale": [0.1]}, {"training": {"tiem": 1.0}}, "did you mean time"),
