@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from functools import partial
 
@@ -61,8 +62,9 @@ class Flow:
         chosen = choose_method(model, method)
         self._sampled = chosen == "quasi_monte_carlo"
         reached = max(tolerance, SAMPLED) if self._sampled else SHARPER * tolerance
+        # Not this error is judged, but those of the rates that are made of it.
         evaluate = partial(
-            expectation, model, method=method, tolerance=reached, seed=seed, warn_above=tolerance
+            expectation, model, method=method, tolerance=reached, seed=seed, warn_above=math.inf
         )
         if gives_noise(model, chosen) or not noise:
             return evaluate(noise=noise)
