@@ -43,7 +43,7 @@ def floor_text(result: xr.Dataset) -> str:
     """The Bayes risk that is stored with a result, with its error if that is seen."""
     if "bayes_risk" not in result.attrs:
         return "left out, for it would take long (headode risk)"
-    error = float(result.attrs["bayes_risk_error"])
+    error = float(result.attrs.get("bayes_risk_error", 0.0))
     shown = f"{result.attrs['bayes_risk']:.6f}"
     return f"{shown} ± {error:.1g}" if error > SHOWN_ERROR else shown
 

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
+import numpy as np
+
 from headode._checks import check_number, check_option, check_seed
 from headode._floats import own_errstate
 from headode.errors import ArgumentError, ToleranceWarning
@@ -23,6 +25,8 @@ METHODS = ("auto", "closed_form", "factorized", "quasi_monte_carlo")
 SMOOTH = 1e-5
 # Loosest tolerance of factorized terms that are taken for too many nodes at the asked one.
 LOOSEST = 1e-3
+# No method is better than this, relative to the largest entry: that of a run that diverges.
+ROUNDOFF = 1e-10
 CLOSED_FORMS = {"linear": closed_form_linear, "erf": closed_form_erf}
 
 Expectation = Callable[[OrderParameters], ExpectedUpdate]
@@ -162,7 +166,7 @@ class _Warned:
             ToleranceWarning: once, if the tolerance was not reached.
         """
         terms = self._evaluate(state)
-        if terms.error > self._tolerance and not self._warned:
+        if not self._warned and self._misses(terms):
             self._warned = True
             method = terms.method.replace("_", "-").replace("+", " and ")
             text = (
@@ -171,6 +175,12 @@ class _Warned:
             )
             warnings.warn(text, ToleranceWarning, stacklevel=3)
         return terms
+
+    def _misses(self, terms: ExpectedUpdate) -> bool:
+        """Whether the error is above the tolerance, and more than the roundoff of huge terms."""
+        if terms.error <= self._tolerance:
+            return False
+        return terms.error > ROUNDOFF * float(np.abs(terms.entries()).max())
 
 
 class _Fallback:
