@@ -26,7 +26,7 @@ SMOOTH = 1e-5
 # Loosest tolerance of factorized terms that are taken for too many nodes at the asked one.
 LOOSEST = 1e-3
 # No method is better than this, relative to the largest entry: that of a run that diverges.
-ROUNDOFF = 1e-10
+ROUNDOFF = 1e-13
 CLOSED_FORMS = {"linear": closed_form_linear, "erf": closed_form_erf}
 
 Expectation = Callable[[OrderParameters], ExpectedUpdate]
