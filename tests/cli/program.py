@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-# Processes started in the background ignore Ctrl-C, and their children inherit that.
+# Processes started in the background ignore Ctrl-C, those under nohup a closed terminal, and their
+# children inherit that.
 PROGRAM = """
 import signal
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -18,6 +19,7 @@ run()
 SIGNALED = """
 import contextlib, os, signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 number, count, saving = (int(word) for word in sys.argv.pop(1).split(","))
 
 def send():
