@@ -36,6 +36,7 @@ from numpy.typing import NDArray
 from headode.activation import BUILTIN
 from headode.expectation.clock_pairs import pair_gradients
 from headode.kernels.load import load_token_law
+from headode.kernels.token_rule import Precision
 
 Array = NDArray[np.float64]
 
@@ -146,7 +147,8 @@ def _two_clock_error() -> float:
     law = load_token_law(BUILTIN["softmax"])
     windows = [(-28.0, 8.0)] * 2
     covariances = np.stack([Q, Q])
-    clocks = pair_gradients(law, means, covariances, windows, np.ones(1), (2, 0.0), 1e-10)
+    arguments = law, means, covariances, windows, np.ones(1), (2, 0.0), 1e-10
+    clocks = pair_gradients(*arguments, Precision(1e-11, tokens=2))
     error = abs(clocks.overlap - direct)
     assert error < 1e-8
     return error
