@@ -13,11 +13,9 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from numba import cfunc
-from numba.core.errors import NumbaError
 
 from headode._checks import Array
 from headode.activation import BUILTIN_SCORES, NORMALIZATIONS, Activation
-from headode.errors import ArgumentError
 from headode.simulation._compile import compiled
 
 EXP, SOFTPLUS, AFFINE, ERF = (BUILTIN_SCORES.index(s) for s in ("exp", "softplus", "affine", "erf"))
@@ -46,11 +44,7 @@ class AttentionRule(NamedTuple):
 
 
 def attention_rule(activation: Activation, heads: int, prefactor: float) -> AttentionRule:
-    """Translate an activation; a registered SymPy score is compiled here, at its first use.
-
-    Raises:
-        ArgumentError: if a registered score or its derivative cannot be compiled.
-    """
+    """Translate an activation; a registered SymPy score is compiled here, at its first use."""
     factor = prefactor if activation.takes_prefactor else 1.0
     if activation.average:
         factor = 1.0 / heads
@@ -74,14 +68,10 @@ def _compile_score(score: Any) -> tuple[Any, Any]:
     import sympy
 
     (symbol,) = score.free_symbols
-    try:
-        value, slope = (
-            cfunc("float64(float64)")(sympy.lambdify(symbol, part, modules="math"))
-            for part in (score, sympy.diff(score, symbol))
-        )
-    except NumbaError as error:
-        requirement = "have a score whose value and derivative use elementary functions only"
-        raise ArgumentError("activation", requirement, str(score)) from error
+    value, slope = (
+        cfunc("float64(float64)")(sympy.lambdify(symbol, part, modules="math"))
+        for part in (score, sympy.diff(score, symbol))
+    )
     return value, slope
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sgd_numpy import STEP, attention
 
 from headode.activation import BUILTIN, Activation
-from headode.errors import ArgumentError
+from headode.errors import SmoothnessWarning
 from headode.simulation.attention import attend, attention_rule, pull_back
 
 PREFACTOR = 0.4
@@ -133,7 +133,9 @@ def test_a_pooled_score_with_a_null_token():
     np.testing.assert_allclose(weights_of(activation, chi), w.sum(axis=1) / (2.5 + w.sum()))
 
 
-def test_a_score_that_cannot_be_compiled_is_refused():
-    activation = Activation("zeta", sympy.zeta(x), "none")
-    with pytest.raises(ArgumentError, match="elementary functions"):
-        attention_rule(activation, 2, 1.0)
+def test_a_score_with_cases():
+    with pytest.warns(SmoothnessWarning):
+        activation = Activation("half_cubic", sympy.Max(x, 0) ** 3 + 0.1, "pooled")
+    chi = np.array([[-1.0, 0.5], [0.0, 2.0]])
+    w = np.maximum(chi, 0.0) ** 3 + 0.1
+    np.testing.assert_allclose(weights_of(activation, chi), w.sum(axis=1) / w.sum())
